@@ -1,0 +1,76 @@
+# Everything runs in .venv, which is made from the hash-pinned lock files in requirements/ and made again
+# only when these change. PYTHON chooses the interpreter: make test PYTHON=python3.13
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/run.stamp
+DEV := $(VENV)/dev.stamp
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SCALE ?= 1
+TESTS ?= tests
+TEST_WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check schema migrate bench lock
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(RUN) ## Start PostgreSQL, Valkey, the API and a worker with a demonstration library; Ctrl-C stops all
+	@exec $(BIN)/patrongraph up
+
+test: check ## Run every check and every test (TESTS=tests/erasure for some of them)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(TESTS)
+
+check: $(DEV) ## Lint, format, types, import order, and whether schema.graphql is up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/patrongraph schema --check schema.graphql
+
+schema: $(DEV) ## Write schema.graphql anew from the code
+	$(BIN)/patrongraph schema > schema.graphql.part
+	mv schema.graphql.part schema.graphql
+
+migrate: $(RUN) ## Bring the database of the settings (or the embedded one) up to date
+	$(BIN)/patrongraph migrate
+
+bench: $(DEV) ## Measure against hand-written SQL; writes bench/results.json (SCALE=0.05 takes seconds)
+	SCALE=$(SCALE) $(BIN)/python -m bench
+
+# The lock holds for Linux and macOS and every Python from 3.11 on (markers), and names no index.
+lock: python ## Pin every dependency anew in requirements/*.txt
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet uv
+	$(call pin,run,--group build)
+	$(call pin,dev,--group build --group dev)
+
+define pin
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+		--extra embedded $(2) --generate-hashes --upgrade --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --output-file requirements/$(1).txt
+	@if grep -n '://' requirements/$(1).txt; then echo "requirements/$(1).txt names a host"; exit 1; fi
+endef
+
+.PHONY: python
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "PatronGraph needs Python 3.11 or newer; $(PYTHON) is older or missing. Try: make PYTHON=python3.12 …"; exit 1; }
+
+$(BIN)/python: | python
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN): requirements/run.txt pyproject.toml | $(BIN)/python
+	$(call install,run)
+	@touch $@
+
+$(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
+	$(call install,dev)
+	@touch $@ $(RUN)
+
+define install
+	@echo "Installing requirements/$(1).txt into $(VENV) …"
+	@$(PIP) install --quiet --no-deps --require-hashes -r requirements/$(1).txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+endef

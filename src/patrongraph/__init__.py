@@ -1,0 +1,3 @@
+"""PatronGraph: the patron data lifecycle for libraries."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The facts of lending: items, loans, reservations and the ledger."""

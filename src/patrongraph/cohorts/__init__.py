@@ -1,0 +1,1 @@
+"""School year groups and their order."""

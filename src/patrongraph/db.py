@@ -1,0 +1,173 @@
+"""The only door to PostgreSQL: a pool for compiled reads, transactions for actions, and rows() for raw SQL."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, cast
+
+import asyncpg
+from tortoise import Tortoise
+from tortoise.transactions import in_transaction
+
+from patrongraph.settings import Settings
+
+MODEL_MODULES = [
+    f"patrongraph.{feature}.models"
+    for feature in (
+        "libraries", "staff", "audit", "jobs", "circulation", "patrons", "groups",
+        "cohorts", "exports", "erasure", "statistics",
+    )
+]  # fmt: skip
+
+_transaction: ContextVar["asyncpg.Connection[asyncpg.Record] | None"] = ContextVar("transaction", default=None)
+
+
+class PooledConnection(asyncpg.Connection):
+    """A connection whose release costs no round trip; so nothing may SET, LISTEN or lock per session on it."""
+
+    def get_reset_query(self) -> str:
+        """Return nothing to send on release."""
+        return ""
+
+
+@dataclass(slots=True)
+class _Pools:
+    reads: "asyncpg.Pool[asyncpg.Record] | None" = None
+
+
+_pools = _Pools()
+
+
+def tortoise_config(settings: Settings) -> dict[str, Any]:
+    """Return Tortoise's configuration: one connection, one app that owns every model and migration."""
+    from urllib.parse import parse_qs, unquote, urlsplit
+
+    parts = urlsplit(settings.database_url)
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    credentials: dict[str, Any] = {
+        "host": query.get("host") or unquote(parts.hostname or "") or "localhost",
+        "port": int(query.get("port") or parts.port or 5432),
+        "user": unquote(parts.username or "postgres"),
+        "password": unquote(parts.password or "") or None,
+        "database": parts.path.lstrip("/") or "postgres",
+        "min_size": 1,
+        "max_size": settings.write_pool_size,
+        "server_settings": {"timezone": "UTC", "application_name": "patrongraph"},
+        "statement_cache_size": 200,
+    }
+    return {
+        "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
+        "apps": {
+            "patrongraph": {
+                "models": MODEL_MODULES,
+                "default_connection": "default",
+                "migrations": "patrongraph.migrations",
+            }
+        },
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+async def _set_json_codec(connection: Any) -> None:
+    # Answers of compiled reads are spliced as bytes; nothing decodes them on the way.
+    await connection.set_type_codec(
+        "json", schema="pg_catalog", encoder=lambda value: value, decoder=bytes, format="binary"
+    )
+
+
+async def open_pools(settings: Settings) -> None:
+    """Open Tortoise and the read pool. Raises OSError or asyncpg.PostgresError when the database is away."""
+    await Tortoise.init(config=tortoise_config(settings), _enable_global_fallback=True)
+    _pools.reads = await asyncpg.create_pool(
+        settings.database_url,
+        min_size=1,
+        max_size=settings.pool_size,
+        connection_class=PooledConnection,
+        init=_set_json_codec,
+        statement_cache_size=500,
+        server_settings={
+            "timezone": "UTC",
+            "application_name": "patrongraph",
+            "statement_timeout": str(settings.statement_timeout_ms),
+            "jit": "off",
+        },
+    )
+
+
+async def close_pools() -> None:
+    """Close what open_pools opened."""
+    if _pools.reads is not None:
+        await _pools.reads.close()
+        _pools.reads = None
+    await Tortoise.close_connections()
+
+
+def read_pool() -> "asyncpg.Pool[asyncpg.Record]":
+    """Return the pool of the compiled reads."""
+    if _pools.reads is None:
+        raise RuntimeError("the database is not open: call open_pools() first")
+    return _pools.reads
+
+
+@asynccontextmanager
+async def transaction() -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Open a transaction (a savepoint inside another) for models and rows() alike; yields the raw connection.
+
+    The raw connection is for COPY and cursors. Everything rolls back when the block raises.
+    """
+    async with in_transaction() as client:
+        connection = cast("asyncpg.Connection[asyncpg.Record]", client._connection)
+        token = _transaction.set(connection)
+        try:
+            yield connection
+        finally:
+            _transaction.reset(token)
+
+
+def storable(text: str) -> bool:
+    """Return whether PostgreSQL can hold text: no NUL and no half of a surrogate pair, both legal in JSON."""
+    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def transaction_is_open() -> bool:
+    """Return whether the caller runs inside transaction()."""
+    return _transaction.get() is not None
+
+
+async def rows(sql: str, *args: object) -> Sequence[asyncpg.Record]:
+    """Run one statement and return its rows, inside the open transaction or else on a pooled connection."""
+    connection = _transaction.get()
+    if connection is not None:
+        return await connection.fetch(sql, *args)
+    return await read_pool().fetch(sql, *args)
+
+
+async def row(sql: str, *args: object) -> asyncpg.Record | None:
+    """Run one statement and return its first row, or None."""
+    found = await rows(sql, *args)
+    return found[0] if found else None
+
+
+async def value(sql: str, *args: object) -> Any:
+    """Run one statement and return the first column of its first row, or None."""
+    found = await row(sql, *args)
+    return None if found is None else found[0]
+
+
+# Classes of SQLSTATE that say nothing about the statement: connection lost (08), rolled back for another's sake
+# (40), out of disk, memory or connections (53), lock not to be had (55), shut down or restarting (57).
+_TRANSIENT_CLASSES = frozenset({"08", "40", "53", "55", "57"})
+
+
+def is_transient(error: BaseException) -> bool:
+    """Return whether the same work may well succeed a little later, in a new transaction."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, asyncpg.PostgresError):
+            return (seen.sqlstate or "")[:2] in _TRANSIENT_CLASSES
+        if isinstance(seen, OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False

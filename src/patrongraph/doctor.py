@@ -1,0 +1,185 @@
+"""`patrongraph doctor`: every setting with where it came from, and whether each part of the system works."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import asyncpg
+import click
+from pydantic import SecretStr
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from patrongraph import migrate
+from patrongraph.cli import secret_key_file, with_secret_key
+from patrongraph.embedded import Servers, Unavailable
+from patrongraph.jobs import progress
+from patrongraph.settings import Settings, get_settings
+from patrongraph.terminal import answers, without_password
+
+OLDEST_POSTGRES = 15
+EXTENSIONS = ("pg_trgm", "unaccent")
+ANSWER_SECONDS = 5.0
+
+# Version of the server as a number (180001 is 18.1), and which of some extensions it could create.
+SERVER = """
+SELECT current_setting('server_version_num')::int AS version,
+       (SELECT array_agg(name::text) FROM pg_available_extensions WHERE name = ANY($1::text[])) AS extensions
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: whether it is well, and what was found or has to be done."""
+
+    what: str
+    well: bool
+    words: str
+
+
+def _complete(settings: Settings) -> tuple[Settings, Finding | None]:
+    """Fill in the running embedded servers' addresses; start nothing."""
+    if settings.database_url and settings.redis_url:
+        return settings, None
+    where = settings.data_dir.resolve()
+    try:
+        servers = Servers(settings.data_dir)
+        running = servers.data_dir.exists() and servers.running()
+    except (ImportError, Unavailable):
+        running = False
+    if not running:
+        return settings, Finding("embedded servers", False, f"not running in {where}: `patrongraph up` starts them")
+    filled = {
+        "database_url": settings.database_url or servers.addresses.database_url,
+        "redis_url": settings.redis_url or servers.addresses.redis_url,
+    }
+    return settings.model_copy(update=filled), Finding("embedded servers", True, f"running in {where}")
+
+
+def _secret_key(settings: Settings) -> Finding:
+    length = len(with_secret_key(settings, make=False).secret_key.get_secret_value())
+    words = f"{length} characters" if length else "not set: PATRONGRAPH_SECRET_KEY needs at least 32 characters"
+    return Finding("secret key", length >= 32, words)
+
+
+def _data_dir(settings: Settings) -> Finding:
+    directory = settings.data_dir.resolve()
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    well = existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+    return Finding("data directory", well, f"{directory} {'can' if well else 'cannot'} be written")
+
+
+async def _database(settings: Settings) -> Finding:
+    connection = await asyncpg.connect(settings.database_url, timeout=ANSWER_SECONDS)
+    try:
+        server = await connection.fetchrow(SERVER, list(EXTENSIONS))
+    finally:
+        await connection.close()
+    assert server is not None  # noqa: S101 - one row always
+    version = server["version"] // 10_000
+    missing = sorted(set(EXTENSIONS) - set(server["extensions"] or ()))
+    if version < OLDEST_POSTGRES:
+        return Finding("database", False, f"PostgreSQL {version}; {OLDEST_POSTGRES} or newer is needed")
+    if missing:
+        return Finding("database", False, f"PostgreSQL {version} lacks the extensions {', '.join(missing)}")
+    return Finding("database", True, f"PostgreSQL {version} at {without_password(settings.database_url)}")
+
+
+async def _migrations(settings: Settings) -> Finding:
+    found = await migrate.status(settings.database_url)
+    if found.unknown:
+        return Finding("migrations", False, f"made by a newer version: {', '.join(found.unknown)}")
+    if found.pending:
+        return Finding("migrations", False, f"{len(found.pending)} to apply: run `patrongraph migrate`")
+    return Finding("migrations", True, f"all {len(found.applied)} applied")
+
+
+async def _valkey(settings: Settings) -> Finding:
+    async with _client(settings) as client:
+        server = await client.info("server")
+    name, version = (
+        server.get("server_name", "redis"),
+        server.get("valkey_version") or server["redis_version"],
+    )
+    return Finding("Valkey", True, f"{name} {version} at {without_password(settings.redis_url)}")
+
+
+async def _worker(settings: Settings) -> Finding:
+    # A worker says every 15 s that it lives, by a key that expires.
+    async with _client(settings) as client:
+        seen = await client.exists(f"{progress.queue_name(settings)}:health-check")
+    words = "at least one is alive" if seen else "none is alive: `patrongraph worker` starts one"
+    return Finding("worker", bool(seen), words)
+
+
+def _client(settings: Settings) -> "Redis":
+    client: Redis = Redis.from_url(
+        settings.redis_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
+    )
+    return client
+
+
+async def _look(
+    what: str, address: str, check: Callable[[Settings], Awaitable[Finding]], settings: Settings
+) -> Finding:
+    if not address:
+        return Finding(what, False, "no address")
+    try:
+        return await check(settings)
+    except (
+        OSError,
+        TimeoutError,
+        ValueError,
+        RedisError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+    ) as error:
+        return Finding(what, False, f"{without_password(address)} does not answer: {error or type(error).__name__}")
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at every part of the system and change nothing."""
+    complete, servers = _complete(settings)
+    database, valkey = complete.database_url, complete.redis_url
+    return [
+        *([servers] if servers is not None else []),
+        _secret_key(settings),
+        _data_dir(settings),
+        await _look("database", database, _database, complete),
+        await _look("migrations", database, _migrations, complete),
+        await _look("Valkey", valkey, _valkey, complete),
+        await _look("worker", valkey, _worker, complete),
+    ]
+
+
+def shown(settings: Settings) -> list[str]:
+    """Return one line a setting: name, value with secrets masked, source, meaning."""
+    lines = []
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        source = "environment" if name in settings.model_fields_set else "default"
+        if isinstance(value, SecretStr):
+            kept = secret_key_file(settings)
+            text = "***" if value.get_secret_value() or kept.exists() else "not set"
+            source = str(kept) if source == "default" and kept.exists() else source
+        else:
+            text = without_password(str(value)) or "not set"
+        lines.append(f"{f'PATRONGRAPH_{name.upper()}':34} {text:24} {source:12} {field.description}")
+    return lines
+
+
+@click.command()
+def doctor() -> None:
+    """Show every setting and look whether each part works; ends with 1 when something is wrong."""
+    settings = get_settings()
+    for line in shown(settings):
+        answers.print(line, markup=False)
+    answers.print()
+    findings = asyncio.run(examine(settings))
+    for finding in findings:
+        mark = "[green]ok   [/green]" if finding.well else "[red]wrong[/red]"
+        answers.print(mark, end=" ")
+        answers.print(f"{finding.what}: {finding.words}", markup=False)
+    if not all(finding.well for finding in findings):
+        raise SystemExit(1)

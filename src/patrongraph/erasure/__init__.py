@@ -1,0 +1,1 @@
+"""Purge: obstacles, erasure and its proof."""

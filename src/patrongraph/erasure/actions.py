@@ -1,0 +1,150 @@
+"""A purge begins as one transaction: who is meant is settled, counted and written down; then workers do it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import orjson
+
+from patrongraph import db
+from patrongraph.audit.actions import record
+from patrongraph.context import Actor, system_actor
+from patrongraph.erasure import problems, queries
+from patrongraph.jobs import actions as jobs
+from patrongraph.jobs.models import JobKind
+from patrongraph.jobs.queries import progress
+from patrongraph.patrons.filters import PatronCriteria
+from patrongraph.patrons.problems import patrons_not_found, too_many
+from patrongraph.patrons.queries import own_patrons
+from patrongraph.problems import invalid
+
+# One item for each patron, in id order: the order in which chunks lock them.
+INSERT_ITEMS = """
+WITH added AS (
+    INSERT INTO job_item (job_id, library_id, patron_id, state)
+    SELECT $1, $2, patron_id, 'PENDING' FROM unnest($3::bigint[]) AS patron_id ORDER BY patron_id
+    RETURNING id
+)
+SELECT count(*)::int FROM added
+"""
+
+# Patrons whose days of grace are over, and who are in no unfinished purge.
+DUE = """
+SELECT patron.library_id, array_agg(patron.id ORDER BY patron.id) AS ids
+FROM library JOIN patron ON patron.library_id = library.id
+WHERE patron.status = 'PENDING_PURGE' AND patron.purge_after <= now()
+  AND NOT EXISTS (SELECT FROM job_item item JOIN job ON job.id = item.job_id
+                  WHERE item.patron_id = patron.id AND item.state = 'PENDING'
+                    AND job.kind = 'PURGE' AND job.state IN ('QUEUED', 'RUNNING', 'PAUSED'))
+GROUP BY patron.library_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeStarted:
+    """The job, how many patrons it is about, and whether an earlier request with the same key had started it."""
+
+    job_id: int
+    count: int
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PurgePreview:
+    """What a purge would do now: patrons meant, patrons without obstacles, and patrons by obstacle code.
+
+    With `grace_days` above 0 they would wait that many days before they are erased.
+    """
+
+    matched: int
+    purgeable: int
+    obstacles: dict[str, int]
+    grace_days: int
+
+
+async def start(
+    actor: Actor,
+    *,
+    patron_ids: Sequence[int] | None = None,
+    criteria: PatronCriteria | None = None,
+    dry_run: bool = False,
+    confirm_count: int | None = None,
+    idempotency_key: str | None = None,
+) -> PurgeStarted | PurgePreview:
+    """Start a purge of these patrons, or of the inactive patrons that match the criteria; a dry run only counts.
+
+    Patrons with obstacles are taken along and end SKIPPED with their codes, so that each has a reason on record.
+    Raises Refused: INVALID_INPUT unless exactly one of ids and criteria is given, TOO_MANY above the library's
+    limit, NOT_FOUND when an id is not the library's, NOTHING_MATCHES, CONFIRMATION_MISMATCH unless
+    confirm_count is the number that match, IDEMPOTENCY_MISMATCH.
+    """
+    if (patron_ids is None) == (criteria is None):
+        raise invalid("input", "Give either patron ids or a filter.")
+    body = _body_hash(patron_ids, criteria, confirm_count)
+    async with db.transaction():
+        if not dry_run:
+            earlier = await jobs.find_replay(actor, idempotency_key, body)
+            if earlier is not None:
+                return await _replayed(actor, earlier)
+        policy = await db.row(queries.POLICY, actor.library)
+        if policy is None:
+            raise LookupError("the actor's library is gone")
+        if criteria is None:
+            ids = await _named(actor, patron_ids or (), policy["max_purge_per_operation"])
+        else:
+            ids = await queries.matching_ids(actor.library, criteria)
+            if not ids:
+                raise problems.nothing_matches()
+        if dry_run:
+            counts = await queries.obstacle_counts(ids)
+            return PurgePreview(len(ids), len(ids) - counts.patrons, counts.by_code, policy["grace_days"])
+        if criteria is not None and confirm_count != len(ids):
+            raise problems.confirmation_mismatch(confirm_count, len(ids))
+        by = ["IDS"] if criteria is None else ["FILTER", *(name.upper() for name in criteria.parts())]
+        job_id = await _create(actor, ids, {"by": by}, idempotency_key, body)
+    await jobs.announce([job_id])
+    return PurgeStarted(job_id, len(ids))
+
+
+async def start_due() -> list[int]:
+    """Start a purge in every library that has patrons whose days of grace are over; return the job ids."""
+    started: list[int] = []
+    async with db.transaction():
+        for due in await db.rows(DUE):
+            actor = system_actor(due["library_id"])
+            started.append(await _create(actor, due["ids"], {"by": ["GRACE_OVER"]}, None, None))
+    await jobs.announce(started)
+    return started
+
+
+async def _create(actor: Actor, ids: list[int], params: dict[str, object], key: str | None, body: str | None) -> int:
+    job = await jobs.create(actor, JobKind.PURGE, params, itemised=True, idempotency_key=key, body_hash=body)
+    count = await db.value(INSERT_ITEMS, job.id, actor.library, ids)
+    await record(actor, "purge.start", ("job", job.id), job_id=job.id, patrons=count, **params)
+    return job.id
+
+
+async def _named(actor: Actor, patron_ids: Sequence[int], limit: int) -> list[int]:
+    asked = sorted(set(patron_ids))
+    if not asked:
+        raise invalid("input.patronIds", "Name at least one patron.")
+    if len(asked) > limit:
+        raise too_many(len(asked), limit)
+    own = await own_patrons(actor.library, asked)
+    if len(own) < len(asked):
+        raise patrons_not_found(len(asked) - len(own), len(asked))
+    return own
+
+
+async def _replayed(actor: Actor, job_id: int) -> PurgeStarted:
+    job = await progress(actor.library, job_id)
+    return PurgeStarted(job_id, 0 if job is None else job.total, replayed=True)
+
+
+def _body_hash(ids: Sequence[int] | None, chosen: PatronCriteria | None, confirm_count: int | None) -> str:
+    body = {
+        "ids": None if ids is None else sorted(set(ids)),
+        "filter": None if chosen is None else asdict(chosen),
+        "confirm": confirm_count,
+    }
+    return hashlib.sha256(orjson.dumps(body)).hexdigest()

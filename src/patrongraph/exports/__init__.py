@@ -1,0 +1,1 @@
+"""All of a patron's data as a file, and its way out."""

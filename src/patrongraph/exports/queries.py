@@ -1,0 +1,87 @@
+"""Reads of the exports that are not the graph's: whom a filter means, and where an export stands."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+import asyncpg
+
+from patrongraph import db
+from patrongraph.patrons.filters import PatronCriteria
+
+# The documents of one patron, of no other library.
+ONE_PATRON = "p.id = $1 AND p.library_id = $2"
+
+# How many patrons a filter means.
+COUNT_PATRONS = "SELECT count(*)::int FROM patron p WHERE {where}"
+
+# Holds the patron until the request is committed: a purge comes first, or waits and then sees the export.
+HOLD_PATRON = "SELECT id FROM patron WHERE id = $1 AND library_id = $2 FOR SHARE"
+
+# Held together by the chunks of purges, alone by a request for a file of many patrons: the request waits for the
+# chunks under way, and later chunks see the export. So no file begins with patrons that go before it is asked for.
+PURGE_LIBRARY = "SELECT pg_advisory_xact_lock_shared(hashtext('patrongraph export'), ($1::bigint % 2147483647)::int)"
+HOLD_LIBRARY = "SELECT pg_advisory_xact_lock(hashtext('patrongraph export'), ($1::bigint % 2147483647)::int)"
+
+# Whether a branch or cohort is the library's own.
+BRANCH_EXISTS = "SELECT id FROM branch WHERE id = $1 AND library_id = $2"
+COHORT_EXISTS = "SELECT id FROM cohort WHERE id = $1 AND library_id = $2"
+
+# An export and its job, as the command line shows them.
+EXPORT_OF_JOB = """
+SELECT e.id, e.state, e.patron_id, e.size, j.state AS job_state, j.done, j.total, j.error, j.started_at
+FROM data_export e JOIN job j ON j.id = e.job_id
+WHERE e.job_id = $1 AND e.library_id = $2
+"""
+
+# The patron who has this card.
+PATRON_BY_BARCODE = """
+SELECT patron_id FROM card WHERE library_id = $1 AND barcode = $2 ORDER BY active DESC, id DESC LIMIT 1
+"""
+
+
+# The id behind a branch's or a cohort's code.
+ID_BY_CODE = {
+    "branch": "SELECT id FROM branch WHERE library_id = $1 AND code = $2",
+    "cohort": "SELECT id FROM cohort WHERE library_id = $1 AND code = $2",
+}
+
+
+# How the parts of a filter that are not text or numbers come back from the job's parameters.
+_FROM_JSON: dict[str, Callable[[str], object]] = {
+    "expired_before": date.fromisoformat,
+    "inactive_since": datetime.fromisoformat,
+    "last_activity_before": datetime.fromisoformat,
+}
+
+
+def criteria_of(params: Mapping[str, Any]) -> PatronCriteria:
+    """Return the filter that a job keeps: its parts() after a trip through JSON."""
+    parts = dict(params)
+    for name in _FROM_JSON.keys() & parts.keys():
+        parts[name] = _FROM_JSON[name](parts[name])
+    return PatronCriteria(**parts)
+
+
+async def count_patrons(library_id: int, chosen: PatronCriteria) -> int:
+    """Return how many patrons of the library the filter means."""
+    where, args = chosen.where(library_id)
+    counted: int = await db.value(COUNT_PATRONS.format(where=where), *args)
+    return counted
+
+
+async def export_of_job(library_id: int, job_id: int) -> asyncpg.Record | None:
+    """Return id, state, size of a job's export with the job's state and counters, or None."""
+    return await db.row(EXPORT_OF_JOB, job_id, library_id)
+
+
+async def patron_by_barcode(library_id: int, barcode: str) -> int | None:
+    """Return the id of the library's patron with that barcode, an active card before an inactive one."""
+    found: int | None = await db.value(PATRON_BY_BARCODE, library_id, barcode) if db.storable(barcode) else None
+    return found
+
+
+async def id_by_code(kind: str, library_id: int, code: str) -> int | None:
+    """Return the id of the library's "branch" or "cohort" with that code, or None."""
+    found: int | None = await db.value(ID_BY_CODE[kind], library_id, code) if db.storable(code) else None
+    return found

@@ -1,0 +1,1 @@
+"""The compiled read path: a selection becomes one SQL statement."""

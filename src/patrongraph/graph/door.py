@@ -1,0 +1,183 @@
+"""What HTTP, WebSocket and SSE share: who asks, from where, and how an error is told without its values."""
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from patrongraph.context import ANONYMOUS, Actor
+from patrongraph.graph.engine import Engine, Request
+from patrongraph.graph.errors import UNAVAILABLE, masked
+from patrongraph.graph.limits import BAD_INPUT, Malformed
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = Mapping[bytes, bytes]
+
+Identify = Callable[[str | None, str | None, bool], Awaitable[Actor]]
+"""(session token, Authorization header, fresh) to the actor. Raises BadCredentials."""
+
+JSON = b"application/json; charset=utf-8"
+logger = logging.getLogger("patrongraph.graph")
+
+# At least 16 characters: no barcode or name fits, and ids of the usual generators do.
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{16,64}")
+_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+
+
+CHALLENGE = ((b"www-authenticate", b'Bearer realm="patrongraph", error="invalid_token"'),)
+
+
+class BadCredentials(Exception):  # noqa: N818 - said to the client in these words
+    """A session or a token that is malformed, unknown, expired, revoked or disabled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client showed. A bearer token is never sent by a browser on its own, a cookie is."""
+
+    session_token: str | None = None
+    authorization: str | None = None
+
+    @property
+    def ambient(self) -> bool:
+        """Whether a foreign page could have made the browser send this."""
+        return self.authorization is None
+
+
+NO_CREDENTIALS = Credentials()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What the transports need; durations in seconds."""
+
+    engine: Engine
+    identify: Identify
+    max_body_bytes: int
+    cookie_name: str = "pg_session"
+    https_only: bool = False
+    init_seconds: float = 10.0
+    recheck_seconds: float = 50.0
+    keepalive_seconds: float = 12.0
+    max_operations: int = 100
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _streams: "set[asyncio.Task[None]]" = field(default_factory=set)
+
+    def admit_stream(self, stream: "asyncio.Task[None]") -> None:
+        """Remember the task of a stream, so that stop() can end it."""
+        self._streams.add(stream)
+        stream.add_done_callback(self._streams.discard)
+        if self.stopping.is_set():
+            stream.cancel()
+
+    def stop(self) -> None:
+        """End every stream, because the server stops; it closes the WebSockets itself."""
+        self.stopping.set()
+        for stream in tuple(self._streams):
+            stream.cancel()
+
+    def credentials(self, headers: Headers) -> Credentials:
+        """Return what the headers show; a bearer token hides the cookie."""
+        authorization = headers.get(b"authorization")
+        if authorization is not None:
+            return Credentials(authorization=authorization.decode("latin-1"))
+        cookies = headers.get(b"cookie")
+        if cookies is None:
+            return NO_CREDENTIALS
+        for cookie in cookies.decode("latin-1").split(";"):
+            name, _, value = cookie.strip().partition("=")
+            if name == self.cookie_name and value:
+                return Credentials(session_token=value)
+        return NO_CREDENTIALS
+
+    async def look_up(self, credentials: Credentials, *, fresh: bool = False) -> Actor:
+        """Return who shows these credentials, ANONYMOUS without any. Raises Malformed 401 for a bad token.
+
+        A session that ended is as good as none: it must not keep anybody from signing in.
+        """
+        if credentials is NO_CREDENTIALS:
+            return ANONYMOUS
+        try:
+            return await self.identify(credentials.session_token, credentials.authorization, fresh)
+        except BadCredentials as bad:
+            if credentials.ambient:
+                return ANONYMOUS
+            raise Malformed(401, "UNAUTHENTICATED", str(bad), CHALLENGE) from None
+
+    async def look_again(self, credentials: Credentials, before: Actor) -> Actor | None:
+        """Return the actor of a long connection as of now; None when gone or allowed less than before."""
+        if not before.signed_in:
+            return before
+        try:
+            now = await self.identify(credentials.session_token, credentials.authorization, True)
+        except BadCredentials:
+            return None
+        same = (now.key, now.library_id) == (before.key, before.library_id)
+        return now if same and now.permissions >= before.permissions else None
+
+    def kind_of(self, request: Request, actor: Actor) -> str | None:
+        """Return query, mutation or subscription; None when refused. Raises Malformed when too deep."""
+        try:
+            return self.engine.operation_kind(request, actor)
+        except RecursionError:
+            raise Malformed(400, BAD_INPUT, "The query is nested too deeply.") from None
+
+    def same_origin(self, headers: Headers, *, required: bool = False) -> bool:
+        """Whether a browser says that one of our own pages asks; required: the Origin header must be there.
+
+        Neither header means that it is not a browser: every current one sends Origin with a POST.
+        """
+        if headers.get(b"sec-fetch-site", b"same-origin") not in (b"same-origin", b"none"):
+            return False
+        origin = headers.get(b"origin")
+        if origin is None:
+            return not required
+        return self._is_ours(origin.decode("latin-1"), headers.get(b"host", b"").decode("latin-1"))
+
+    def _is_ours(self, origin: str, host: str) -> bool:
+        try:
+            theirs = urlsplit(origin)
+            ours = urlsplit(f"{theirs.scheme}://{host}")
+            default = _DEFAULT_PORTS.get(theirs.scheme)
+            if default is None or (self.https_only and theirs.scheme != "https"):
+                return False
+            return bool(ours.hostname) and (theirs.hostname, theirs.port or default) == (
+                ours.hostname,
+                ours.port or default,
+            )
+        except ValueError:
+            return False
+
+
+def request_id(headers: Headers) -> str:
+    """Return the caller's X-Request-Id when it looks like one, else a new one."""
+    given = headers.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return os.urandom(12).hex()
+
+
+def client(scope: Scope) -> str:
+    """Return the address of the caller, for lockouts."""
+    address = scope.get("client")
+    return str(address[0]) if address else ""
+
+
+def errors(message: str, code: str) -> bytes:
+    """Return the envelope of one request error."""
+    return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+
+
+def fault(error: Exception, request_id: str) -> tuple[int, bytes]:
+    """Log an unexpected exception by class, id and place; return the status and the envelope to answer."""
+    hidden = masked(error, request_id)
+    status = 503 if isinstance(error, UNAVAILABLE) else 500
+    return status, orjson.dumps({"errors": [hidden.formatted]})

@@ -1,0 +1,330 @@
+"""One operation from text to bytes: prepared once, compiled once per shape, then one statement for each root field."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import strawberry
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLField,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    parse,
+    validate,
+)
+from graphql.execution.values import VariableValues
+
+from patrongraph.context import Actor, Context
+from patrongraph.db import read_pool
+from patrongraph.graph.access import Walk
+from patrongraph.graph.arguments import NO_VARIABLES, Call, FieldArguments, Variables
+from patrongraph.graph.compiler import Compiler, Statement
+from patrongraph.graph.declare import Pages, RootRow, RootRows, Watched
+from patrongraph.graph.errors import Answer, masked, refuse, refuse_with, shown
+from patrongraph.graph.feeds import Feeds
+from patrongraph.graph.ids import BadArgument
+from patrongraph.graph.plans import Plans, Prepared
+from patrongraph.graph.selection import Fragments, Selector, declaration_of
+from patrongraph.permissions import Forbidden
+from patrongraph.settings import Settings
+
+LONGEST_CACHED_DOCUMENT = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One GraphQL request, its parts already of the right JSON types."""
+
+    query: str
+    operation_name: str | None = None
+    variables: dict[str, Any] = field(default_factory=dict)
+    extensions: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Operation:
+    """What resolvers get as info.context: who asks, and the road back to the compiled path."""
+
+    context: Context
+    engine: "Engine"
+    prepared: Prepared
+    variables: VariableValues
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts."""
+        return self.context.actor
+
+
+class Engine:
+    """Answers operations of one schema. Safe to share between requests of one event loop."""
+
+    def __init__(self, schema: strawberry.Schema, settings: Settings) -> None:
+        self.schema = schema._schema
+        self._settings = settings
+        self._cache: OrderedDict[Hashable, Prepared] = OrderedDict()
+        self._refused: tuple[Hashable, Answer] | None = None
+        self._feeds = Feeds()
+        self.hits = 0
+        self.misses = 0
+
+    # Preparing
+
+    def operation_kind(self, request: Request, actor: Actor) -> str | None:
+        """Return query, mutation or subscription; None when the request would be refused."""
+        prepared = self._prepare(request, actor)
+        return None if isinstance(prepared, Answer) else prepared.operation.operation.value
+
+    def _prepare(self, request: Request, actor: Actor) -> Prepared | Answer:
+        key = (request.query, request.operation_name, actor.permissions, actor.kind)
+        found = self._cache.get(key)
+        if found is not None:
+            self._cache.move_to_end(key)
+            self.hits += 1
+            return found
+        if self._refused is not None and self._refused[0] == key:
+            return self._refused[1]
+        self.misses += 1
+        made = self._check(request, actor, key)
+        if isinstance(made, Answer):
+            # Transports ask for the kind of an operation and then execute it: the second look costs nothing.
+            self._refused = (key, made)
+        elif len(request.query) <= LONGEST_CACHED_DOCUMENT:
+            self._cache[key] = made
+            if len(self._cache) > self._settings.plan_cache_size:
+                self._cache.popitem(last=False)
+        return made
+
+    def _check(self, request: Request, actor: Actor, key: Hashable) -> Prepared | Answer:
+        try:
+            document = parse(request.query, max_tokens=self._settings.max_tokens, no_location=False)
+        except GraphQLSyntaxError as error:
+            return refuse([error], "GRAPHQL_PARSE_FAILED")
+        operation = _operation(document, request.operation_name)
+        if isinstance(operation, Answer):
+            return operation
+        errors = validate(self.schema, document, hide_suggestions=not actor.signed_in)
+        if errors:
+            return refuse(errors, "GRAPHQL_VALIDATION_FAILED")
+        fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
+        checked = Walk(self.schema, fragments, actor, self._settings).operation(operation)
+        if checked.errors:
+            codes = {(error.extensions or {}).get("code") for error in checked.errors}
+            status = 401 if "UNAUTHENTICATED" in codes else 403 if "FORBIDDEN" in codes else 400
+            return refuse(checked.errors, "BAD_REQUEST", status)
+        definitions = operation.variable_definitions
+        return Prepared(
+            key,
+            document,
+            operation,
+            fragments,
+            checked.cost,
+            Variables(self.schema, definitions) if definitions else None,
+            self._roots(operation, fragments),
+        )
+
+    def _roots(
+        self, operation: OperationDefinitionNode, fragments: Fragments
+    ) -> list[tuple[str, list[FieldNode], GraphQLField]] | None:
+        """Return the root fields when all are compiled and none depends on a variable @skip or @include."""
+        root: Any = self.schema.get_root_type(operation.operation)
+        if operation.operation is OperationType.MUTATION or _has_directives(operation, fragments):
+            return None
+        fields = Selector(self.schema, fragments, NO_VARIABLES).fields(root, [operation.selection_set])
+        found = []
+        for key, nodes in fields.items():
+            definition = root.fields.get(nodes[0].name.value)
+            spec = None if definition is None else declaration_of(definition)
+            if definition is None or not isinstance(spec, RootRow | RootRows | Pages | Watched):
+                return None
+            found.append((key, nodes, definition))
+        return found
+
+    def _variables(self, prepared: Prepared, request: Request) -> VariableValues | Answer:
+        if prepared.variables is None:
+            return NO_VARIABLES
+        found = prepared.variables.coerce(request.variables)
+        return found if isinstance(found, VariableValues) else refuse(found, "BAD_VARIABLES")
+
+    def _ready(self, request: Request, actor: Actor) -> tuple[Prepared, VariableValues] | Answer:
+        prepared = self._prepare(request, actor)
+        if isinstance(prepared, Answer):
+            return prepared
+        variables = self._variables(prepared, request)
+        if isinstance(variables, Answer):
+            return variables
+        try:
+            cost, most = prepared.cost(variables), self._settings.max_cost
+        except GraphQLError as error:  # a nullable variable that is null where its argument must not be
+            return refuse([error], "BAD_VARIABLES")
+        if cost > most:
+            return refuse_with(
+                f"This operation may touch {cost} rows and {most} are allowed: ask for smaller pages.",
+                "COST_EXCEEDED",
+            )
+        return prepared, variables
+
+    # Queries and mutations
+
+    async def execute(self, request: Request, context: Context) -> Answer:
+        """Answer a query or a mutation. Never raises for anything that a client can send."""
+        ready = self._ready(request, context.actor)
+        if isinstance(ready, Answer):
+            return ready
+        prepared, variables = ready
+        if prepared.operation.operation is OperationType.SUBSCRIPTION:
+            return refuse_with("Subscriptions go over WebSocket or /graphql/stream.", "SUBSCRIPTION_TRANSPORT")
+        if prepared.roots is None:
+            return await self._through_core(prepared, variables, request, context)
+        return await self._compiled(prepared, variables, context)
+
+    async def _compiled(self, prepared: Prepared, variables: VariableValues, context: Context) -> Answer:
+        call = Call(variables, context.actor)
+        try:
+            statements = []
+            for key, nodes, definition in prepared.roots or ():
+                statement = self._statement(prepared, variables, context.actor, nodes, definition)
+                statements.append((key, statement, statement.parameters(call)))
+        except BadArgument as bad:
+            return refuse_with(str(bad), "BAD_ARGUMENT")
+        except Forbidden as forbidden:
+            return refuse_with(str(forbidden), "FORBIDDEN", 403)
+        except GraphQLError as error:  # likewise, in an argument or a directive that costs nothing
+            return refuse([error], "BAD_VARIABLES")
+        parts = []
+        try:
+            async with read_pool().acquire() as connection:
+                for key, statement, parameters in statements:
+                    found = await connection.fetchval(statement.sql, *parameters)
+                    parts.append(b'"%b":%b' % (key.encode(), statement.empty if found is None else found))
+        except Exception as error:  # whatever it is, the client gets an answer and the log an id
+            hidden = masked(error, context.request_id)
+            return Answer(orjson.dumps({"data": None, "errors": [hidden.formatted]}), executed=True)
+        return Answer(b'{"data":{%b}}' % b",".join(parts), executed=True)
+
+    def _statement(
+        self,
+        prepared: Prepared,
+        variables: VariableValues,
+        actor: Actor,
+        nodes: list[FieldNode],
+        definition: GraphQLField,
+        *,
+        core: bool = False,
+    ) -> Statement:
+        """Return the compiled statement of a root field, an object of a payload, or a subscription's event."""
+        plans = prepared.plans.setdefault((id(nodes[0]), core), Plans())
+        found = plans.find(variables)
+        if found is None:
+            compiler = Compiler(self.schema, prepared.fragments, variables, actor, core)
+            rooted = isinstance(declaration_of(definition), RootRow | RootRows | Pages)
+            found = compiler.root(definition, nodes) if rooted else compiler.by_key(definition, nodes)
+            plans.add(variables, compiler, found)
+        return found
+
+    async def _through_core(
+        self, prepared: Prepared, variables: VariableValues, request: Request, context: Context
+    ) -> Answer:
+        """Execute with graphql-core: introspection and mutations; stored objects still come compiled."""
+        running = Operation(context, self, prepared, variables)
+        result: Any = execute(
+            self.schema,
+            prepared.document,
+            context_value=running,
+            variable_values=request.variables,
+            operation_name=request.operation_name,
+        )
+        result = await result if hasattr(result, "__await__") else result
+        if result.data is None and result.errors and all(not error.path for error in result.errors):
+            return refuse(result.errors, "BAD_REQUEST")
+        envelope: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            envelope["errors"] = [shown(error, context.request_id) for error in result.errors]
+        return Answer(orjson.dumps(envelope), executed=True)
+
+    async def read(self, running: Operation, info: Any, key: int | list[int] | None) -> Any:
+        """Return the JSON value of a declared field for graphql-core to walk; `key` names the row(s) to read back."""
+        definition = info.parent_type.fields[info.field_name]
+        statement = self._statement(
+            running.prepared, running.variables, running.actor, info.field_nodes, definition, core=True
+        )
+        parameters = statement.parameters(Call(running.variables, running.actor, key))
+        found = await read_pool().fetchval(statement.sql, *parameters)
+        return orjson.loads(statement.empty if found is None else found)
+
+    # Subscriptions
+
+    async def subscribe(self, request: Request, context: Context) -> Answer | AsyncIterator[bytes]:
+        """Return complete envelopes, the present state first; or why not. Close the iterator to leave."""
+        ready = self._ready(request, context.actor)
+        if isinstance(ready, Answer):
+            return ready
+        prepared, variables = ready
+        if prepared.operation.operation is not OperationType.SUBSCRIPTION or prepared.roots is None:
+            return await self.execute(request, context)
+        key, nodes, definition = prepared.roots[0]
+        spec = declaration_of(definition)
+        assert isinstance(spec, Watched)  # noqa: S101 - _roots found it; this tells the type checker
+        try:
+            statement = self._statement(prepared, variables, context.actor, nodes, definition)
+            arguments = FieldArguments(definition, nodes[0]).values(variables)
+        except BadArgument as bad:
+            return refuse_with(str(bad), "BAD_ARGUMENT")
+        except GraphQLError as error:
+            return refuse([error], "BAD_VARIABLES")
+        actor = context.actor
+
+        async def read(row_key: int) -> bytes | None:
+            parameters = statement.parameters(Call(variables, actor, row_key))
+            found = await read_pool().fetchval(statement.sql, *parameters)
+            return None if found is None else b'{"data":{"%b":%b}}' % (key.encode(), found)
+
+        same = (actor.key if statement.depends_on_actor else actor.library_id, prepared.key)
+        feed_key = (*same, orjson.dumps(request.variables, option=orjson.OPT_SORT_KEYS))
+        try:
+            return await self._feeds.join(feed_key, lambda: spec.source(actor, **arguments), read)
+        except BadArgument as bad:
+            return refuse_with(str(bad), "BAD_ARGUMENT")
+
+
+def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode | Answer:
+    operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+    if name is None and len(operations) == 1:
+        return operations[0]
+    if name is None:
+        found = "no operation" if not operations else f"{len(operations)} operations: say operationName"
+        return refuse_with(f"The document holds {found}.", "OPERATION_RESOLUTION_FAILED")
+    for one in operations:
+        if one.name and one.name.value == name:
+            return one
+    return refuse_with("The document holds no operation of that operationName.", "OPERATION_RESOLUTION_FAILED")
+
+
+def _has_directives(operation: OperationDefinitionNode, fragments: Fragments) -> bool:
+    """Return whether the choice of root fields itself may depend on variables."""
+    pending: list[Any] = list(operation.selection_set.selections)
+    seen: set[str] = set()
+    while pending:
+        node = pending.pop()
+        if node.directives:
+            return True
+        if isinstance(node, FieldNode):
+            continue
+        name = getattr(node, "name", None)
+        if name is None:
+            pending.extend(node.selection_set.selections)
+        elif name.value not in seen:
+            seen.add(name.value)
+            pending.extend(fragments[name.value].selection_set.selections)
+    return False
+
+
+__all__ = ["Answer", "Engine", "Operation", "Request"]

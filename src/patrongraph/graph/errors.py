@@ -1,0 +1,82 @@
+"""Errors as clients see them: a message that helps, a stable code, and for a bug only an id that is in the log."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+from graphql import GraphQLError
+
+from patrongraph import logs
+from patrongraph.graph.ids import BadArgument
+from patrongraph.permissions import Forbidden
+
+log = logging.getLogger("patrongraph.graph")
+
+UNAVAILABLE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.InterfaceError,
+)
+"""What an absent database raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete JSON envelope. `executed` is False when the request was refused before anything ran."""
+
+    body: bytes
+    executed: bool
+    status: int = 200
+
+
+def with_code(error: GraphQLError, code: str) -> GraphQLError:
+    """Return the error with a code, unless it has one."""
+    extensions = {"code": code, **(error.extensions or {})}
+    return GraphQLError(
+        error.message, error.nodes, error.source, error.positions, error.path, error.original_error, extensions
+    )
+
+
+def refuse(errors: Sequence[GraphQLError], code: str, status: int = 400) -> Answer:
+    """Return the answer to a request that did not run."""
+    formatted = [with_code(error, code).formatted for error in errors]
+    return Answer(orjson.dumps({"errors": formatted}), executed=False, status=status)
+
+
+def refuse_with(message: str, code: str, status: int = 400) -> Answer:
+    """Return the answer to a request that did not run, from one message."""
+    return refuse([GraphQLError(message)], code, status)
+
+
+def masked(error: BaseException, request_id: str) -> GraphQLError:
+    """Log a bug by class and place under the request's id; return what the client sees: the id and advice."""
+    if isinstance(error, asyncpg.QueryCanceledError):
+        message = "The database took longer than the server allows; ask for less at once."
+        return GraphQLError(message, extensions={"code": "TIMEOUT"})
+    logs.fault(log, error, request_id=request_id)
+    if isinstance(error, UNAVAILABLE):
+        message = f"The database is not available at the moment. Try again. (Number {request_id}.)"
+        return GraphQLError(message, extensions={"code": "UNAVAILABLE"})
+    message = f"Something went wrong on our side. Give your administrator this number: {request_id}."
+    return GraphQLError(message, extensions={"code": "INTERNAL"})
+
+
+def shown(error: GraphQLError, request_id: str) -> dict[str, Any]:
+    """Return one error of an execution, masked unless it was meant for the client."""
+    original = error.original_error
+    if original is None or isinstance(original, GraphQLError):
+        return dict(with_code(error, "BAD_REQUEST").formatted)
+    if isinstance(original, BadArgument):
+        visible = GraphQLError(str(original), error.nodes, path=error.path, extensions={"code": "BAD_ARGUMENT"})
+        return dict(visible.formatted)
+    if isinstance(original, Forbidden):
+        visible = GraphQLError(str(original), error.nodes, path=error.path, extensions={"code": "FORBIDDEN"})
+        return dict(visible.formatted)
+    hidden = masked(original, request_id)
+    return {**hidden.formatted, "path": error.path}

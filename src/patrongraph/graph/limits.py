@@ -1,0 +1,168 @@
+"""Nothing from outside is used before its size, its encoding, its depth and its types were checked here."""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+
+from patrongraph.graph.engine import Request
+
+Receive = Callable[[], Awaitable[Any]]
+
+MAX_NESTING = 32
+"""Deepest lists and objects in variables."""
+BODY_SECONDS = 30.0
+"""Longest wait for the rest of a request body, s."""
+
+BAD_REQUEST = "BAD_REQUEST"
+BAD_INPUT = "BAD_INPUT"
+_NAMES = ("query", "operationName", "variables", "extensions")
+_ESCAPED_NUL = re.compile(r"\\u(?:0000|\{0+\})")
+
+
+class Malformed(Exception):  # noqa: N818 - it says what the request is
+    """A request that is refused before GraphQL sees it, with its HTTP status, its code and what is right."""
+
+    def __init__(self, status: int, code: str, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = headers
+
+
+class Gone(Exception):  # noqa: N818 - it says what the client is
+    """The client went away before its request was complete."""
+
+
+def _bad(message: str) -> Malformed:
+    return Malformed(400, BAD_REQUEST, message)
+
+
+def too_large(limit: int) -> Malformed:
+    """Return the refusal of a request of more than limit bytes."""
+    return Malformed(413, "TOO_LARGE", f"The request is larger than {limit} bytes.")
+
+
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
+    """Return the request body, at most limit bytes. Raises Malformed, or Gone when the client left."""
+    length = headers.get(b"content-length", b"0")
+    if len(length) > 12 or (length.isdigit() and int(length) > limit):
+        raise too_large(limit)
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Gone
+    body: bytes = message.get("body", b"")
+    if message.get("more_body", False):
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await _read_rest(body, receive, limit)
+        except TimeoutError:
+            raise Malformed(408, "TIMEOUT", "The request body did not arrive in time.") from None
+    if len(body) > limit:
+        raise too_large(limit)
+    return body
+
+
+async def _read_rest(first: bytes, receive: Receive, limit: int) -> bytes:
+    chunks, size, more = [first], len(first), True
+    while more:
+        if size > limit:
+            raise too_large(limit)
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        chunk: bytes = message.get("body", b"")
+        chunks.append(chunk)
+        size += len(chunk)
+        more = message.get("more_body", False)
+    if size > limit:
+        raise too_large(limit)
+    return b"".join(chunks)
+
+
+def decode(text: bytes | str, what: str = "The request body") -> Any:
+    """Return the value of a JSON text; UTF-8 only. Raises Malformed with line and column."""
+    if not text:
+        raise _bad(f"{what} is empty; send a JSON object with a query.")
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise _bad(f"{what} is not valid JSON (line {error.lineno}, column {error.colno}).") from None
+
+
+def _refuse_repeated(body: bytes) -> None:
+    # Two values for one name: which of them counts would depend on who reads it.
+    if all(body.count(b'"%s"' % name.encode()) < 2 for name in _NAMES):
+        return
+
+    def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise _bad("The request body names a key twice in one object.")
+        return found
+
+    try:
+        json.loads(body, object_pairs_hook=check)
+    except (RecursionError, ValueError):
+        raise _bad("The request body is not valid JSON.") from None
+
+
+def request_from_body(body: bytes) -> Request:
+    """Return the GraphQL request in a JSON body. Raises Malformed."""
+    payload = decode(body)
+    _refuse_repeated(body)
+    return request_from(payload)
+
+
+def request_from(payload: Any) -> Request:
+    """Return the GraphQL request in a decoded JSON value. Raises Malformed."""
+    if isinstance(payload, list):
+        raise _bad("Batches are not supported; send one operation per request.")
+    if not isinstance(payload, dict):
+        raise _bad("A request is a JSON object with a query.")
+    query = payload.get("query")
+    operation_name = payload.get("operationName")
+    variables = payload.get("variables")
+    extensions = payload.get("extensions")
+    if query is None:
+        raise _bad("query is missing; it holds the GraphQL document as a string.")
+    if not isinstance(query, str):
+        raise _bad("query must be a string.")
+    if operation_name is not None and not isinstance(operation_name, str):
+        raise _bad("operationName must be a string or null.")
+    if variables is not None and not isinstance(variables, dict):
+        raise _bad("variables must be an object or null.")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise _bad("extensions must be an object or null.")
+    if "\x00" in query or ("\\u" in query and _ESCAPED_NUL.search(query)):
+        raise Malformed(400, BAD_INPUT, "The query holds the character U+0000, which cannot be stored.")
+    if variables:
+        _check_values(variables)
+    return Request(query, operation_name, variables or {}, extensions or {})
+
+
+def _check_values(variables: dict[str, Any]) -> None:
+    level: list[Any] = [variables]
+    for _ in range(MAX_NESTING):
+        deeper: list[Any] = []
+        for container in level:
+            if isinstance(container, dict) and any("\x00" in key for key in container):
+                raise _nul()
+            for value in container.values() if isinstance(container, dict) else container:
+                if isinstance(value, str):
+                    if "\x00" in value:
+                        raise _nul()
+                elif isinstance(value, dict | list):
+                    deeper.append(value)
+        if not deeper:
+            return
+        level = deeper
+    raise Malformed(400, BAD_INPUT, f"The variables are nested more than {MAX_NESTING} levels deep.")
+
+
+def _nul() -> Malformed:
+    return Malformed(400, BAD_INPUT, "The variables hold the character U+0000, which cannot be stored.")

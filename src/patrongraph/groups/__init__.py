@@ -1,0 +1,1 @@
+"""Families and other linked accounts."""

@@ -1,0 +1,1 @@
+"""Bringing a library in."""

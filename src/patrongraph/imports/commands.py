@@ -1,0 +1,102 @@
+"""`patrongraph import PATH`: a progress bar, then the numbers and the rejected rows; --json for scripts."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import orjson
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from patrongraph.imports.actions import import_snapshot
+from patrongraph.imports.report import Progress as Step
+from patrongraph.imports.report import SnapshotReport
+from patrongraph.terminal import answers, notes, run
+
+SHOWN = 20
+SOME_REJECTED = 3
+_WORDS = {"read": "reading", "check": "checking", "apply": "writing"}
+
+
+@click.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Say what would happen, change nothing.")
+@click.option(
+    "--rejected",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every rejected row to this CSV file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
+def group(path: Path, *, dry_run: bool, rejected: Path | None, as_json: bool) -> None:
+    """Import a snapshot: a folder with branches.csv, patrons.csv, items.csv and so on, or one such file.
+
+    Good rows are applied and bad rows are listed; the same again changes nothing. Ends with 0 when every
+    row was good, 3 when some were rejected, 1 when nothing could be done.
+    """
+    if rejected is not None and not os.access(rejected.parent, os.W_OK):
+        raise click.ClickException(f"cannot write {rejected}: the folder is not there or not writable")
+
+    async def work() -> SnapshotReport:
+        with _Bars(visible=not as_json) as bars:
+            return await import_snapshot(path, progress=bars.show, dry_run=dry_run, rejected_to=rejected)
+
+    report = run(work)
+    if as_json:
+        click.echo(orjson.dumps(report.as_dict(), option=orjson.OPT_INDENT_2))
+    else:
+        _print(report, rejected)
+    if report.rejected:
+        sys.exit(SOME_REJECTED if report.accepted or report.unchanged else 1)
+
+
+class _Bars(Progress):
+    """One bar for each file; a file is read, checked and written."""
+
+    def __init__(self, *, visible: bool) -> None:
+        super().__init__(
+            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+            console=notes, disable=not visible,
+        )  # fmt: skip
+        self._bars: dict[str, TaskID] = {}
+
+    def show(self, step: Step) -> None:
+        """Take one step of the import."""
+        for file, bar in self._bars.items():
+            if file != step.file and not self.tasks[bar].finished:
+                self.update(bar, description=file, total=1, completed=1)
+        if step.file not in self._bars:
+            self._bars[step.file] = self.add_task(step.file)
+        total = step.total or None
+        self.update(
+            self._bars[step.file],
+            description=f"{step.file} {_WORDS[step.step]}",
+            total=total,
+            completed=step.done,
+        )
+
+    def __exit__(self, *raised: object) -> None:
+        """Fill the last bar when all went well."""
+        if raised[0] is None:
+            for file, bar in self._bars.items():
+                self.update(bar, description=file, total=1, completed=1)
+        self.stop()
+
+
+def _print(report: SnapshotReport, rejected: Path | None) -> None:
+    table = Table("file", *(f"{word}" for word in ("rows", "new", "changed", "unchanged", "rejected")))
+    for file in report.files:
+        numbers = (file.rows, file.inserted, file.updated, file.unchanged, file.rejected)
+        table.add_row(file.file, *(f"{number:,}" for number in numbers))
+    answers.print(table)
+    for warning in report.warnings:
+        notes.print(f"Note: {warning}", markup=False)
+    for rejection in report.rejections[:SHOWN]:
+        notes.print(f"Rejected: {rejection}", markup=False)
+    if len(report.rejections) > SHOWN or rejected is not None:
+        where = f"all of them are in {rejected}" if rejected else "--rejected FILE writes all of them"
+        notes.print(f"{report.rejected:,} rows were rejected; {where}.", markup=False)
+    made = f", {len(report.libraries_created)} of them new" if report.libraries_created else ""
+    libraries = "1 library" if len(report.libraries) == 1 else f"{len(report.libraries)} libraries"
+    done = "Dry run, nothing was changed" if report.dry_run else "Done"
+    answers.print(f"{done}: {libraries}{made}; {report.seconds:.1f} s.")

@@ -1,0 +1,118 @@
+"""What an import tells about itself: numbers for each file, the rejected rows, the warnings.
+
+Beside the six names because the command, the job and the tests all read it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+KEPT_REJECTIONS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One reason why one row was not applied. `column` is empty when the whole row is meant."""
+
+    file: str
+    line: int
+    column: str
+    key: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Return one line for people: file, line, what is wrong and what would be right."""
+        where = f"{self.file} line {self.line}"
+        what = f"{self.column} {self.reason}" if self.column else f"the row {self.reason}"
+        return f"{where}{f' ({self.key})' if self.key else ''}: {what}."
+
+
+@dataclass(slots=True)
+class FileReport:
+    """Rows of one file; rows = inserted + updated + unchanged + rejected, always."""
+
+    file: str
+    rows: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+
+    @property
+    def accepted(self) -> int:
+        """Rows that changed something."""
+        return self.inserted + self.updated
+
+
+@dataclass(slots=True)
+class SnapshotReport:
+    """The outcome of one import. `rejections` holds the first 1,000; the file asked for holds all of them."""
+
+    dry_run: bool
+    libraries: list[str] = field(default_factory=list)
+    libraries_created: list[str] = field(default_factory=list)
+    files: list[FileReport] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """Rows read, over all files."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def accepted(self) -> int:
+        """Rows that changed something, over all files."""
+        return sum(file.accepted for file in self.files)
+
+    @property
+    def unchanged(self) -> int:
+        """Rows that were already as the file says, over all files."""
+        return sum(file.unchanged for file in self.files)
+
+    @property
+    def rejected(self) -> int:
+        """Rows that were not applied, over all files."""
+        return sum(file.rejected for file in self.files)
+
+    def file(self, name: str) -> FileReport:
+        """Return the numbers of one file, by its name with .csv. Raises KeyError when it was not there."""
+        for report in self.files:
+            if report.file == name:
+                return report
+        raise KeyError(name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for --json."""
+        return {
+            "dryRun": self.dry_run,
+            "libraries": self.libraries,
+            "librariesCreated": self.libraries_created,
+            "rows": self.rows,
+            "accepted": self.accepted,
+            "unchanged": self.unchanged,
+            "rejected": self.rejected,
+            "seconds": round(self.seconds, 3),
+            "files": [
+                {
+                    "file": f.file, "rows": f.rows, "inserted": f.inserted, "updated": f.updated,
+                    "unchanged": f.unchanged, "rejected": f.rejected,
+                }
+                for f in self.files
+            ],
+            "rejections": [
+                {"file": r.file, "line": r.line, "column": r.column, "key": r.key, "reason": r.reason}
+                for r in self.rejections
+            ],
+            "warnings": self.warnings,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one file is. `step` is read, check or apply; reading counts bytes, the others rows."""
+
+    file: str
+    step: str
+    done: int
+    total: int

@@ -1,0 +1,219 @@
+"""A job is a row, written in the transaction of the request that asks for it; staff move its state only here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import asyncpg
+import orjson
+
+from patrongraph import db
+from patrongraph.audit.actions import record
+from patrongraph.context import Actor, ActorKind
+from patrongraph.jobs import problems, progress
+from patrongraph.jobs.models import JobKind, JobState
+from patrongraph.permissions import Forbidden, Permission
+from patrongraph.problems import invalid, not_found
+
+FINISHED = frozenset({JobState.SUCCEEDED, JobState.COMPLETED_WITH_ISSUES, JobState.CANCELLED, JobState.FAILED})
+
+PERMISSIONS = {
+    JobKind.PURGE: Permission.PATRONS_PURGE,
+    JobKind.EXPORT_PATRON: Permission.PATRONS_DOWNLOAD_DATA,
+    JobKind.EXPORT_PATRONS: Permission.PATRONS_DOWNLOAD_DATA,
+    JobKind.IMPORT: Permission.PATRONS_IMPORT,
+    JobKind.ROLLOVER: Permission.COHORTS_ROLL_OVER,
+}
+"""What it takes to start a job of a kind, and so to stop one."""
+
+LONGEST_KEY = 200
+"""Most characters of an idempotency key."""
+
+NO_BODY = "0" * 64
+"""Stands for the hash of a request whose caller gave none."""
+
+# Takes the key for this transaction; a second taker waits here until the first has committed or rolled back.
+CLAIM_KEY = """
+INSERT INTO idempotency_key (library_id, actor, key, body_sha256, created_at)
+VALUES ($1, $2, $3, $4, now())
+ON CONFLICT (library_id, actor, key) DO NOTHING
+RETURNING id
+"""
+
+# What the key was used for before.
+READ_KEY = "SELECT body_sha256, job_id FROM idempotency_key WHERE library_id = $1 AND actor = $2 AND key = $3"
+
+# Remembers which job the key made.
+BIND_KEY = """
+UPDATE idempotency_key SET job_id = $4 WHERE library_id = $1 AND actor = $2 AND key = $3 RETURNING id
+"""
+
+INSERT_JOB = """
+INSERT INTO job (library_id, kind, state, params, itemised, total, done, skipped, failed, version, created_at,
+                 started_by_id, token_id, idempotency_key)
+VALUES ($1, $2, 'QUEUED', $3::jsonb, $4, $5, 0, 0, 0, 1, now(), $6, $7, $8)
+RETURNING id
+"""
+
+# Holds the job still while its state is decided on; waits for a chunk in flight to commit.
+LOCK_JOB = "SELECT id, kind, state, started_at FROM job WHERE id = $1 AND library_id = $2 FOR NO KEY UPDATE"
+
+# The lease is left to its owner: a worker that notices the pause gives it back, one that never noticed goes on.
+SET_STATE = "UPDATE job SET state = $2, version = version + 1 WHERE id = $1 RETURNING version"
+
+FINISH_CANCELLED = """
+UPDATE job SET state = 'CANCELLED', finished_at = now(), lease_owner = NULL, lease_until = NULL,
+               version = version + 1
+WHERE id = $1
+RETURNING version
+"""
+
+# What was not reached will not be.
+CANCEL_ITEMS = """
+WITH cancelled AS (
+    UPDATE job_item SET state = 'CANCELLED', finished_at = now()
+    WHERE job_id = $1 AND state = 'PENDING'
+    RETURNING id
+)
+SELECT count(*)::int FROM cancelled
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A job's id, and whether an earlier request with the same idempotency key had made it."""
+
+    id: int
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A job's state after a pause, resume or cancel, and whether the call changed it."""
+
+    id: int
+    state: JobState
+    changed: bool
+
+
+async def find_replay(actor: Actor, idempotency_key: str | None, body_hash: str | None) -> int | None:
+    """Take the idempotency key for the open transaction, or return the job it made before.
+
+    Call it before any check that the first request may have made fail, such as whether patrons exist.
+    Raises Refused: IDEMPOTENCY_MISMATCH when the key came with another body, INVALID_INPUT when it is too long.
+    """
+    if idempotency_key is None:
+        return None
+    if not 1 <= len(idempotency_key) <= LONGEST_KEY:
+        raise invalid("input.idempotencyKey", f"An idempotency key has 1 to {LONGEST_KEY} characters.")
+    who = (actor.library, actor.key, idempotency_key)
+    if await db.value(CLAIM_KEY, *who, body_hash or NO_BODY) is not None:
+        return None
+    earlier = await db.row(READ_KEY, *who)
+    if earlier is None or earlier["body_sha256"] != (body_hash or NO_BODY):
+        raise problems.idempotency_mismatch()
+    job_id: int | None = earlier["job_id"]
+    return job_id
+
+
+async def create(
+    actor: Actor,
+    kind: JobKind,
+    params: Mapping[str, object],
+    *,
+    itemised: bool,
+    total: int = 0,
+    idempotency_key: str | None = None,
+    body_hash: str | None = None,
+) -> Created:
+    """Insert a QUEUED job in the caller's transaction; after the commit the caller calls announce().
+
+    `params` hold ids, codes and counts, never personal data. `total` is for jobs without items.
+    `body_hash` is the sha256 (hex) of the request. The same key and body give the same job; raises Refused
+    (IDEMPOTENCY_MISMATCH) for the same key with another body.
+    """
+    earlier = await find_replay(actor, idempotency_key, body_hash)
+    if earlier is not None:
+        return Created(earlier, replayed=True)
+    job_id: int = await db.value(
+        INSERT_JOB,
+        actor.library,
+        kind.value,
+        orjson.dumps(params).decode(),
+        itemised,
+        total,
+        actor.id if actor.kind is ActorKind.STAFF else None,
+        actor.id if actor.kind is ActorKind.TOKEN else None,
+        idempotency_key,
+    )
+    if idempotency_key is not None:
+        await db.value(BIND_KEY, actor.library, actor.key, idempotency_key, job_id)
+    return Created(job_id, replayed=False)
+
+
+async def announce(job_ids: list[int]) -> None:
+    """Wake the workers and the subscribers of these jobs; call it after the commit. Never raises."""
+    await progress.announce(job_ids)
+
+
+async def pause(actor: Actor, job_id: int) -> Moved:
+    """Pause a QUEUED or RUNNING job; what is committed stands. A PAUSED job stays so.
+
+    Raises Refused: NOT_FOUND, or JOB_STATE for a finished job.
+    """
+    async with db.transaction():
+        state = JobState((await _lock(actor, job_id))["state"])
+        if state in FINISHED:
+            raise problems.job_state("paused", state)
+        if state is JobState.PAUSED:
+            return Moved(job_id, state, changed=False)
+        await db.value(SET_STATE, job_id, JobState.PAUSED.value)
+        await record(actor, "job.pause", ("job", job_id), job_id=job_id)
+    await announce([job_id])
+    return Moved(job_id, JobState.PAUSED, changed=True)
+
+
+async def resume(actor: Actor, job_id: int) -> Moved:
+    """Let a PAUSED job go on. A QUEUED or RUNNING job stays so.
+
+    Raises Refused: NOT_FOUND, or JOB_STATE for a finished job.
+    """
+    async with db.transaction():
+        job = await _lock(actor, job_id)
+        state = JobState(job["state"])
+        if state in FINISHED:
+            raise problems.job_state("resumed", state)
+        if state is not JobState.PAUSED:
+            return Moved(job_id, state, changed=False)
+        state = JobState.QUEUED if job["started_at"] is None else JobState.RUNNING
+        await db.value(SET_STATE, job_id, state.value)
+        await record(actor, "job.resume", ("job", job_id), job_id=job_id)
+    await announce([job_id])
+    return Moved(job_id, state, changed=True)
+
+
+async def cancel(actor: Actor, job_id: int) -> Moved:
+    """End a job; what is committed stands, items not yet reached become CANCELLED. A CANCELLED job stays so.
+
+    Raises Refused: NOT_FOUND, or JOB_STATE for a job that finished otherwise.
+    """
+    async with db.transaction():
+        state = JobState((await _lock(actor, job_id))["state"])
+        if state is JobState.CANCELLED:
+            return Moved(job_id, state, changed=False)
+        if state in FINISHED:
+            raise problems.job_state("cancelled", state)
+        cancelled = await db.value(CANCEL_ITEMS, job_id)
+        await db.value(FINISH_CANCELLED, job_id)
+        await record(actor, "job.cancel", ("job", job_id), job_id=job_id, cancelled=cancelled)
+    await announce([job_id])
+    return Moved(job_id, JobState.CANCELLED, changed=True)
+
+
+async def _lock(actor: Actor, job_id: int) -> asyncpg.Record:
+    job = await db.row(LOCK_JOB, job_id, actor.library)
+    if job is None:
+        raise not_found("The job")
+    needed = PERMISSIONS[JobKind(job["kind"])]
+    if needed not in actor.permissions:
+        raise Forbidden(f"Stopping or resuming a {job['kind']} job", needed)
+    return job

@@ -1,0 +1,30 @@
+"""Every way the jobs say no: a move its state does not allow, and a key used again for something else."""
+
+import strawberry
+
+from patrongraph.jobs.models import JobState
+from patrongraph.problems import Problem, ProblemCode, Refused
+
+
+@strawberry.type(description="The job's state does not allow this move.")
+class JobStateConflict(Problem):
+    """Names the state the job is in, so that a client can show it without asking again."""
+
+    state: str = strawberry.field(description="The state the job is in now.")
+
+
+@strawberry.type(description="The idempotency key was used before, for a different request.")
+class IdempotencyMismatch(Problem):
+    """The first request stands; this one needs a key of its own."""
+
+
+def job_state(verb: str, state: JobState) -> Refused:
+    """Return the refusal of a verb, such as "paused", by a job in that state."""
+    message = f"A job that is {state.value} cannot be {verb}."
+    return Refused(JobStateConflict(code=ProblemCode.JOB_STATE, message=message, state=state.value))
+
+
+def idempotency_mismatch() -> Refused:
+    """Return the refusal of a key that came with another body before."""
+    message = "This idempotency key was used for a different request; use a new key."
+    return Refused(IdempotencyMismatch(code=ProblemCode.IDEMPOTENCY_MISMATCH, message=message))

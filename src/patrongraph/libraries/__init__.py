@@ -1,0 +1,1 @@
+"""Libraries and branches: the tenants and their policy."""

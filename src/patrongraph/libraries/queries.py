@@ -1,0 +1,31 @@
+"""Reads of libraries that are not the graph's: by code or id, for the doors and the command line."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from patrongraph import db
+
+# One library with its policy, by code without regard to case; an exact spelling wins.
+LIBRARY_BY_CODE = "SELECT * FROM library WHERE lower(code) = lower($1) ORDER BY (code = $1) DESC, id LIMIT 1"
+
+# One library with its policy, by id.
+LIBRARY_BY_ID = "SELECT * FROM library WHERE id = $1"
+
+# Every library, for the command line and the choice when signing in.
+LIBRARIES = "SELECT id, code, name FROM library ORDER BY code"
+
+
+async def by_code(code: str) -> asyncpg.Record | None:
+    """Return the library row of that code, or None."""
+    return await db.row(LIBRARY_BY_CODE, code) if db.storable(code) else None
+
+
+async def by_id(library_id: int) -> asyncpg.Record | None:
+    """Return the library row with its policy columns, or None."""
+    return await db.row(LIBRARY_BY_ID, library_id)
+
+
+async def all_libraries() -> Sequence[asyncpg.Record]:
+    """Return id, code and name of every library, by code."""
+    return await db.rows(LIBRARIES)

@@ -1,0 +1,1 @@
+"""Patrons, their cards, addresses, PINs and blocks."""

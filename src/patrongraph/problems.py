@@ -1,0 +1,80 @@
+"""Business refusals: a Problem the client can read, a Refused that rolls back, and what turns one into the other."""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Any
+
+import strawberry
+from strawberry.extensions import FieldExtension
+
+
+@strawberry.enum(description="Every way the API says no to a mutation.")
+class ProblemCode(StrEnum):
+    """Codes are stable; messages are for people and may change."""
+
+    CONFIRMATION_MISMATCH = "CONFIRMATION_MISMATCH"
+    EXPORT_NOT_READY = "EXPORT_NOT_READY"
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
+    INVALID_INPUT = "INVALID_INPUT"
+    JOB_STATE = "JOB_STATE"
+    LIBRARY_REQUIRED = "LIBRARY_REQUIRED"
+    LINK_EXPIRED = "LINK_EXPIRED"
+    LINK_USED = "LINK_USED"
+    NOTHING_MATCHES = "NOTHING_MATCHES"
+    NOT_FOUND = "NOT_FOUND"
+    OBSTACLES = "OBSTACLES"
+    REAUTHENTICATION_REQUIRED = "REAUTHENTICATION_REQUIRED"
+    SIGN_IN_FAILED = "SIGN_IN_FAILED"
+    SNAPSHOT_REFUSED = "SNAPSHOT_REFUSED"
+    TOO_MANY = "TOO_MANY"
+
+
+@strawberry.interface(description="Why a mutation was refused. Nothing was changed.")
+class Problem:
+    """Subclasses set `code` once; the message says what, where and what would be right."""
+
+    code: ProblemCode = strawberry.field(description="Stable code of this refusal.")
+    message: str = strawberry.field(description="What was wrong and what would be right, in plain English.")
+
+
+class Refused(Exception):  # noqa: N818 - the house word for a business no
+    """Raised by an action to say no; the open transaction rolls back."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+@strawberry.type(description="An input value breaks a rule.")
+class InvalidInput(Problem):
+    """Names the field, so that a form can show it there."""
+
+    field: str = strawberry.field(description="Path of the input field, for example input.comment.")
+
+
+@strawberry.type(description="Nothing of that id exists in your library.")
+class NotFound(Problem):
+    """The same answer for another library's object as for one that does not exist."""
+
+
+def invalid(field: str, message: str) -> Refused:
+    """Return the refusal of one input field."""
+    return Refused(InvalidInput(code=ProblemCode.INVALID_INPUT, message=message, field=field))
+
+
+def not_found(what: str) -> Refused:
+    """Return the refusal for an object that is not in the actor's library."""
+    return Refused(NotFound(code=ProblemCode.NOT_FOUND, message=f"{what} was not found in your library."))
+
+
+class RefusedToProblem(FieldExtension):
+    """Turns a Refused raised by a mutation's action into the union member that the client selects."""
+
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: strawberry.Info, **kwargs: Any
+    ) -> Any:
+        """Run the resolver; return the problem instead of raising it."""
+        try:
+            return await next_(source, info, **kwargs)
+        except Refused as refused:
+            return refused.problem

@@ -1,0 +1,29 @@
+"""Merges the features into one GraphQL schema."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+
+from patrongraph.erasure.resolvers import ErasureMutation, ErasureQuery
+from patrongraph.exports.resolvers import ExportMutation
+from patrongraph.graph.attach import attach
+from patrongraph.graph.node import NodeQuery
+from patrongraph.graph.scalars import SCALARS
+from patrongraph.groups.resolvers import GroupQuery
+from patrongraph.jobs.resolvers import JobMutation, JobQuery, JobSubscription
+from patrongraph.libraries.resolvers import LibraryQuery
+from patrongraph.patrons.resolvers import PatronMutation, PatronQuery
+from patrongraph.staff.resolvers import StaffMutation, StaffQuery
+
+Query = merge_types("Query", (NodeQuery, StaffQuery, LibraryQuery, PatronQuery, GroupQuery, ErasureQuery, JobQuery))
+Mutation = merge_types("Mutation", (StaffMutation, PatronMutation, ErasureMutation, ExportMutation, JobMutation))
+Subscription = merge_types("Subscription", (JobSubscription,))
+
+schema = attach(
+    strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+)

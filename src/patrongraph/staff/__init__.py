@@ -1,0 +1,1 @@
+"""Staff, roles, sessions and API tokens: who acts."""

@@ -1,0 +1,181 @@
+"""Staff, roles, tokens and the viewer, as front ends see them; no type knows a password or a digest."""
+
+import datetime as dt
+from enum import StrEnum
+from typing import Annotated
+
+import strawberry
+
+from patrongraph.graph.connections import Node
+from patrongraph.graph.declare import IN_LIBRARY, column, expression, graph_type, key, many, one
+from patrongraph.libraries.types import Library
+from patrongraph.permissions import Permission
+
+_KNOWN = ", ".join(f"'{permission.value}'" for permission in Permission)
+
+
+def _permissions(held: str) -> str:
+    """Return SQL for those of the held permissions that this version knows, in the order staff meet them."""
+    return (
+        f"ARRAY(SELECT k.name FROM unnest(ARRAY[{_KNOWN}]) WITH ORDINALITY AS k(name, place)"
+        f" WHERE k.name = ANY({held}) ORDER BY k.place)"
+    )
+
+
+@graph_type(
+    source="role",
+    scope=IN_LIBRARY,
+    prefix="role",
+    node=Permission.STAFF_MANAGE,
+    description="A named set of permissions.",
+)
+class Role(Node):
+    """A staff member may do what any of their roles allows."""
+
+    id: strawberry.ID = key()
+    name: str = column("name", "Name, unique in the library.")
+    permissions: list[Permission] = expression(_permissions("{t}.permissions"), "What it allows.")
+
+
+@graph_type(
+    source="staff_user",
+    scope=IN_LIBRARY,
+    prefix="staff",
+    node=Permission.STAFF_MANAGE,
+    description="An account of a staff member.",
+)
+class StaffUser(Node):
+    """Disabled accounts are kept: the audit trail names them."""
+
+    id: strawberry.ID = key()
+    username: str = column("username", "Name to sign in with, unique in the library in any case.")
+    display_name: str = column("display_name", "Name that colleagues see.")
+    active: bool = column("active", "Whether the account may sign in.")
+    locked: bool = expression(
+        "coalesce({t}.locked_until > now(), false)",
+        "Whether wrong passwords have locked it for the moment.",
+        permission=Permission.STAFF_MANAGE,
+    )
+    created_at: dt.datetime = column("created_at", "When it was created.")
+    last_signed_in_at: dt.datetime | None = column(
+        "last_signed_in_at", "When its owner last signed in.", permission=Permission.STAFF_MANAGE
+    )
+    roles: list[Role] = many(
+        "{t}.id IN (SELECT held.role_id FROM staff_role held WHERE held.staff_user_id = {p}.id)",
+        "Its roles, by name.",
+        order="{t}.name",
+        permission=Permission.STAFF_MANAGE,
+    )
+
+
+@strawberry.enum(description="Whether a token may be used.")
+class ApiTokenState(StrEnum):
+    """A token ends by its expiry or by being revoked, for good."""
+
+    ACTIVE = "ACTIVE"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"
+
+
+@graph_type(
+    source="api_token",
+    scope=IN_LIBRARY,
+    prefix="token",
+    node=Permission.STAFF_MANAGE,
+    description="What a program acts with.",
+)
+class ApiToken(Node):
+    """The token itself was shown once, when it was made."""
+
+    id: strawberry.ID = key()
+    name: str = column("name", "What it is for.")
+    permissions: list[Permission] = expression(_permissions("{t}.permissions"), "What it allows.")
+    state: ApiTokenState = expression(
+        "CASE WHEN {t}.revoked_at IS NOT NULL THEN 'REVOKED' WHEN {t}.expires_at <= now() THEN 'EXPIRED'"
+        " ELSE 'ACTIVE' END",
+        "Whether it may be used.",
+    )
+    created_at: dt.datetime = column("created_at", "When it was made.")
+    created_by: StaffUser | None = one("{t}.id = {p}.created_by_id", "Who made it; null for the operator.")
+    expires_at: dt.datetime | None = column("expires_at", "When it ends by itself; null for never.")
+    revoked_at: dt.datetime | None = column("revoked_at", "When it was revoked.")
+    last_used_at: dt.datetime | None = column("last_used_at", "When it was last used, to the minute.")
+
+
+@graph_type(source="staff_user", scope=IN_LIBRARY, description="A staff member who is signed in.")
+class StaffViewer:
+    """Whoever asks with a session."""
+
+    user: StaffUser = one("{t}.id = {p}.id", "The account.")
+    library: Library = one("{t}.id = {library}", "The library it belongs to.")
+    permissions: list[Permission] = expression(
+        _permissions("{permissions}"), "What you may do: the union of your roles. Buttons follow it."
+    )
+
+
+@graph_type(source="api_token", scope=IN_LIBRARY, description="A program that acts with a token.")
+class TokenViewer:
+    """Whoever asks with a bearer token."""
+
+    token: ApiToken = one("{t}.id = {p}.id", "The token.")
+    library: Library = one("{t}.id = {library}", "The library it belongs to.")
+    permissions: list[Permission] = expression(_permissions("{permissions}"), "What the token allows.")
+
+
+Viewer = Annotated[
+    StaffViewer | TokenViewer,
+    strawberry.union("Viewer", description="Who asks: a staff member or a program."),
+]
+
+
+@strawberry.type(description="Signed in: the answer set the session's cookie.")
+class SignInSuccess:
+    """Ask `viewer` for the rest."""
+
+    permissions: list[Permission] = strawberry.field(description="What you may do.")
+    expires_at: dt.datetime = strawberry.field(description="When the session ends by itself.")
+
+
+@strawberry.type(description="Signed out: the session's cookie was removed.")
+class SignOutSuccess:
+    """Also the answer when nobody was signed in."""
+
+    ended: bool = strawberry.field(description="Whether there was a session to end.")
+
+
+@strawberry.type(description="The password was right; purges and bulk exports are open for 5 minutes.")
+class ReauthenticateSuccess:
+    """For this session only."""
+
+    until: dt.datetime = strawberry.field(description="Until when it counts.")
+
+
+@strawberry.type(description="The password was changed and your other sessions were ended.")
+class ChangePasswordSuccess:
+    """The session that asked goes on."""
+
+    changed: bool = strawberry.field(default=True, description="Always true.")
+
+
+@strawberry.input(description="Who signs in.")
+class SignInInput:
+    """The library is needed when several libraries know the username."""
+
+    username: str = strawberry.field(description="Username, in any case.")
+    password: str = strawberry.field(description="Password.")
+    library_code: str | None = strawberry.field(default=None, description="Code of the library, in any case.")
+
+
+@strawberry.input(description="The password again.")
+class ReauthenticateInput:
+    """For what cannot be undone."""
+
+    password: str = strawberry.field(description="Password.")
+
+
+@strawberry.input(description="The old and the new password.")
+class ChangePasswordInput:
+    """At least 8 characters, not one that is guessed first, not the username."""
+
+    current_password: str = strawberry.field(description="Password as it is.")
+    new_password: str = strawberry.field(description="Password as it shall be.")

@@ -1,0 +1,1 @@
+"""What remains of loans when patrons are gone."""

@@ -1,0 +1,32 @@
+"""The table of what remains of purged patrons' loans, with no key to any patron."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+from patrongraph.tables import Identity, index, optional_reference, reference, set_index
+
+
+class LoanStatistic(Model):
+    """One finished loan of an erased patron; no two rows can be told to be the same patron's."""
+
+    id = Identity(primary_key=True)
+    library = reference("Library")
+    library_id: int
+    checked_out_on = fields.DateField()
+    returned_on = fields.DateField(null=True)
+    item = optional_reference("Item", on_delete=fields.SET_NULL)
+    item_id: int | None
+    title = fields.TextField(db_default="")
+    material_type = fields.CharField(max_length=60, db_default="")
+    item_branch_id = fields.BigIntField(null=True)
+    branch_id = fields.BigIntField(null=True)
+    category = fields.CharField(max_length=100, db_default="")
+    cohort_code = fields.CharField(max_length=40, null=True)
+    lost = fields.BooleanField(db_default=False)
+
+    class Meta:
+        table = "loan_statistic"
+        indexes = (
+            index("loan_statistic", "library_id", "checked_out_on"),
+            set_index("loan_statistic", "item_id"),
+        )

@@ -1,0 +1,124 @@
+"""The API and a worker as processes of their own, with this test worker's database, and two libraries in it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import httpx
+import pytest
+import pytest_asyncio
+from tests.clients import Api
+from tests.town import Town, make_town
+
+from patrongraph.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def api_log(settings: Settings) -> Path:
+    """What the API process has written: JSON lines."""
+    return settings.data_dir.parent / f"{settings.data_dir.name}-api.log"
+
+
+@pytest.fixture(scope="session")
+def api_process(settings: Settings, api_log: Path) -> Iterator[str]:
+    """The address of an API that runs as long as the tests do."""
+    with socket.socket() as bound, api_log.open("wb") as log:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "patrongraph", "serve", "--socket-fd", str(bound.fileno())],
+            env=os.environ | settings.as_environment(),
+            pass_fds=[bound.fileno()],
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            wait_until_ready(url, process, api_log)
+            yield url
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        assert process.poll() is None, f"the API ended:\n{log.read_text()}"
+        try:
+            if httpx.get(f"{url}/healthz", trust_env=False, timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(f"the API did not start:\n{log.read_text()}")
+
+
+@pytest.fixture
+def api(api_process: str, database: object) -> Api:
+    """A client of the running API, on a database that is empty and open to this test too (`database`)."""
+    return Api(api_process)
+
+
+# A worker that looks often, takes small chunks, and loses its job soon after a kill.
+QUICK = {"job_poll_seconds": 0.2, "job_lease_seconds": 2.0, "chunk_loans": 100}
+
+
+@contextmanager
+def working(settings: Settings, log: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run `patrongraph worker`; at the end it is asked to stop, and must."""
+    quick = settings.model_copy(update=QUICK)
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "patrongraph", "worker"],
+            env=os.environ | quick.as_environment(),
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        yield process
+        assert process.poll() is None, f"the worker ended:\n{log.read_text()}"
+        process.terminate()
+        assert process.wait(30) == 0, log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="session")
+def worker_log(settings: Settings) -> Path:
+    """What the worker processes have written: JSON lines."""
+    return settings.data_dir.parent / f"{settings.data_dir.name}-worker.log"
+
+
+@pytest.fixture(scope="module")
+def worker_process(settings: Settings, worker_log: Path) -> "Iterator[subprocess.Popen[bytes]]":
+    """A worker for the tests of one file; in the files that do not ask for one, jobs stay QUEUED.
+
+    It lives on while `database` empties the tables between tests, so a test follows its jobs to their end.
+    """
+    with working(settings, worker_log) as process:
+        yield process
+
+
+@pytest_asyncio.fixture
+async def town(database: ModuleType) -> Town:
+    """The library NORTH."""
+    return await make_town("NORTH")
+
+
+@pytest_asyncio.fixture
+async def other_town(database: ModuleType) -> Town:
+    """The library SOUTH."""
+    return await make_town("SOUTH")
+
+
+__all__ = ["api", "api_log", "api_process", "other_town", "town", "worker_log", "worker_process"]

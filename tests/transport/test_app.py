@@ -1,0 +1,328 @@
+"""The application itself, as the process that `patrongraph serve` runs."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest_asyncio
+from tests.clients import MODERN, sse
+from tests.fixtures_api import wait_until_ready
+
+from patrongraph.context import Actor, system_actor
+from patrongraph.exports.actions import create_link
+from patrongraph.jobs import actions as jobs
+from patrongraph.jobs import progress
+from patrongraph.jobs.models import JobKind
+from patrongraph.libraries import actions as libraries
+from patrongraph.permissions import ALL_PERMISSIONS
+from patrongraph.staff import actions as staff
+
+PASSWORD = "seven quiet herons"
+SIGN_IN = """
+mutation($password: String!) {
+  signIn(input: {username: "anna", password: $password}) {
+    ... on SignInSuccess { permissions }
+    ... on Problem { code }
+  }
+}
+"""
+FOLLOW = "subscription($id: ID!) { jobProgress(id: $id) { id state } }"
+VIEWER = "{ viewer { ... on StaffViewer { user { username } } ... on TokenViewer { library { code } } } }"
+
+
+@dataclass(frozen=True)
+class Town:
+    operator: Actor
+    token: str
+
+
+@pytest_asyncio.fixture
+async def town(database) -> Town:
+    operator = system_actor(await libraries.create("NORTH", "North"))
+    await staff.create_staff(operator, "anna", PASSWORD, permissions=ALL_PERMISSIONS)
+    made = await staff.create_token(operator, "tests", ALL_PERMISSIONS)
+    return Town(operator, made if isinstance(made, str) else made[1])
+
+
+async def get(api, path: str, method: str = "GET", **headers: str):
+    async with api.client() as client:
+        return await client.request(method, path, headers=headers)
+
+
+# Health
+
+
+async def test_the_process_is_alive(api):
+    answer = await get(api, "/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert answer.headers["cache-control"] == "no-store"
+    assert "server" not in answer.headers
+
+
+async def test_it_is_ready(api):
+    answer = await get(api, "/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "database": "ok", "valkey": "ok"})
+
+
+async def test_migrations_that_lack_make_it_unready(api, database):
+    name = await database.value("DELETE FROM tortoise_migrations WHERE name = '0004_beyond_models' RETURNING name")
+    try:
+        answer = await get(api, "/readyz")
+    finally:
+        await database.rows(
+            "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('patrongraph', $1, now())", name
+        )
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"status": "unavailable", "database": "1 migrations to apply: run `patrongraph migrate`", "valkey": "ok"},
+    )
+
+
+def start(settings, log: Path, **changed: str) -> "tuple[str, subprocess.Popen[bytes]]":
+    with socket.socket() as bound, log.open("wb") as out:
+        bound.bind(("127.0.0.1", 0))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "patrongraph", "serve", "--socket-fd", str(bound.fileno())],
+            env=os.environ | settings.as_environment() | changed,
+            pass_fds=[bound.fileno()],
+            stdout=out,
+            stderr=out,
+        )
+        return f"http://127.0.0.1:{bound.getsockname()[1]}", process
+
+
+async def test_without_valkey_it_is_degraded(api, settings, tmp_path):
+    url, process = start(settings, tmp_path / "log", PATRONGRAPH_REDIS_URL="redis://127.0.0.1:1/0")
+    try:
+        wait_until_ready(url, process, tmp_path / "log")
+        api.url = url
+        answer = await get(api, "/readyz")
+        assert (answer.status_code, answer.json()) == (
+            200,
+            {"status": "degraded", "database": "ok", "valkey": "away"},
+        )
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+    only_json_lines(tmp_path / "log")
+
+
+def test_without_a_database_it_does_not_start_and_says_so(settings, tmp_path):
+    address = "postgresql://someone:hidden-password@127.0.0.1:1/none"
+    _, process = start(settings, tmp_path / "log", PATRONGRAPH_DATABASE_URL=address)
+    assert process.wait(60) != 0
+    text = (tmp_path / "log").read_text()
+    assert "The application could not start: the database cannot be reached" in text
+    assert "Traceback" not in text
+    assert "hidden-password" not in text
+
+
+# Addresses
+
+
+async def test_other_addresses_and_methods(api):
+    for path in ("/", "/nothing", "/healthz/", "/exports/", "/exports/a/b"):
+        answer = await get(api, path)
+        assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (404, "NOT_FOUND")
+    answer = await get(api, "/healthz", "POST")
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["allow"] in ("GET, HEAD", "HEAD, GET")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+# Who asks
+
+
+async def test_a_token(api, town):
+    assert await api.data(VIEWER, token=town.token) == {"viewer": {"library": {"code": "NORTH"}}}
+    for bad in ("pg_bad", "x", town.token[:-1] + ("a" if town.token[-1] != "a" else "b")):
+        answer = await api.post(VIEWER, token=bad)
+        assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
+        assert answer.headers["www-authenticate"].startswith("Bearer ")
+
+
+async def test_nobody(api, town):
+    answer = await api.post(VIEWER)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (401, "UNAUTHENTICATED")
+
+
+async def test_a_session(api, town, database):
+    async with api.client() as client:
+        sign_in = {"query": SIGN_IN, "variables": {"password": PASSWORD}}
+        foreign = await client.post("/graphql", json=sign_in, headers={"origin": "https://evil.example"})
+        assert foreign.status_code == 403
+        assert await database.value("SELECT count(*) FROM session") == 0
+        signed = await client.post("/graphql", json=sign_in, headers={"origin": api.url})
+        assert signed.status_code == 200, signed.text
+        assert signed.json()["data"]["signIn"]["permissions"]
+        assert "HttpOnly" in signed.headers["set-cookie"]
+        assert "SameSite=Strict" in signed.headers["set-cookie"]
+        viewer = await client.post("/graphql", json={"query": VIEWER})
+        assert viewer.json() == {"data": {"viewer": {"user": {"username": "anna"}}}}
+        cookie = f"pg_session={client.cookies['pg_session']}"
+        async with api.socket(additional_headers={"cookie": cookie}, origin=api.url) as ws:
+            assert [event async for event in ws.events(VIEWER)] == [viewer.json()]
+        sign_out = {"query": "mutation { signOut { __typename } }"}
+        foreign = await client.post("/graphql", json=sign_out, headers={"sec-fetch-site": "cross-site"})
+        assert foreign.status_code == 403
+        assert await database.value("SELECT count(*) FROM session") == 1
+        out = await client.post("/graphql", json=sign_out, headers={"origin": api.url})
+        assert out.json() == {"data": {"signOut": {"__typename": "SignOutSuccess"}}}
+        headers = {"accept": MODERN, "cookie": cookie}
+        assert (await client.post("/graphql", json={"query": VIEWER}, headers=headers)).status_code == 401
+
+
+# Following a job
+
+
+@pytest_asyncio.fixture
+async def job(town, settings) -> int:
+    """A queued job, and a bell in this process."""
+    await progress.open_progress(settings)
+    made = await jobs.create(town.operator, JobKind.ROLLOVER, {}, itemised=False, total=1)
+    yield made.id
+    await progress.close_progress()
+
+
+async def test_following_a_job_over_both_ways(api, town, job):
+    id = f"job_{job}"
+    queued, cancelled = ({"data": {"jobProgress": {"id": id, "state": state}}} for state in ("QUEUED", "CANCELLED"))
+    payload = {"query": FOLLOW, "variables": {"id": id}}
+    headers = {"accept": "text/event-stream", "authorization": f"Bearer {town.token}"}
+    async with (
+        api.socket(town.token) as ws,
+        api.client() as client,
+        client.stream("POST", "/graphql/stream", json=payload, headers=headers) as stream,
+    ):
+        over_socket, over_stream = ws.events(FOLLOW, {"id": id}), sse(stream)
+        assert await anext(over_socket) == queued
+        name, data = await anext(over_stream)
+        assert (name, json.loads(data)) == ("next", queued)
+        await jobs.cancel(town.operator, job)
+        assert [event async for event in over_socket] == [cancelled]
+        found = [(name, json.loads(data) if data else "") async for name, data in over_stream]
+        assert found == [("next", cancelled), ("complete", "")]
+
+
+async def test_a_server_that_stops_ends_its_streams(api, town, job, settings, tmp_path):
+    url, process = start(settings, tmp_path / "log")
+    try:
+        wait_until_ready(url, process, tmp_path / "log")
+        payload = {"query": FOLLOW, "variables": {"id": f"job_{job}"}}
+        headers = {"authorization": f"Bearer {town.token}"}
+        api.url = url
+        async with (
+            api.client() as client,
+            client.stream("POST", "/graphql/stream", json=payload, headers=headers) as stream,
+        ):
+            following = sse(stream)
+            assert (await anext(following))[0] == "next"
+            process.terminate()
+            assert [event async for event in following] == []
+        assert await asyncio.to_thread(process.wait, 20) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "timeout graceful shutdown exceeded" not in only_json_lines(tmp_path / "log")
+
+
+async def test_a_job_that_is_not_there(api, town):
+    async with api.client() as client:
+        answer = await client.post(
+            "/graphql/stream",
+            json={"query": FOLLOW, "variables": {"id": "job_999"}},
+            headers={"authorization": f"Bearer {town.token}"},
+        )
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_ARGUMENT")
+
+
+# Downloads
+
+
+@pytest_asyncio.fixture
+async def link(town, database, settings) -> str:
+    """A one-time link to a file of a megabyte and a bit."""
+    settings.exports_dir.mkdir(exist_ok=True)
+    name = "patrons-" + "0" * 32 + ".ndjson"
+    (settings.exports_dir / name).write_bytes(CONTENT)
+    library = town.operator.library
+    job = await database.value(
+        "INSERT INTO job (library_id, kind, itemised, state) VALUES ($1, 'EXPORT_PATRONS', false, 'SUCCEEDED')"
+        " RETURNING id",
+        library,
+    )
+    export = await database.value(
+        "INSERT INTO data_export (library_id, job_id, format, state, path, size, sha256, created_at, ready_at,"
+        " expires_at, downloads) VALUES ($1, $2, 'NDJSON', 'READY', $5, $3, $4, now(), now(),"
+        " now() + interval '1 day', 0) RETURNING id",
+        library,
+        job,
+        len(CONTENT),
+        "0" * 64,
+        name,
+    )
+    return (await create_link(town.operator, export)).token
+
+
+CONTENT = b'{"a":1}\n' * 150_000
+
+
+async def test_a_link_gives_its_file_once(api, link):
+    for method in ("HEAD", "POST"):
+        assert (await get(api, f"/exports/{link}", method)).status_code == 405
+    answer = await get(api, f"/exports/{link}")
+    assert (answer.status_code, answer.content) == (200, CONTENT)
+    assert answer.headers["content-length"] == str(len(CONTENT))
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert answer.headers["content-disposition"].startswith('attachment; filename="')
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    again = await get(api, f"/exports/{link}")
+    assert again.status_code == 410
+    assert again.json()["errors"][0]["extensions"]["code"] != "NOT_FOUND"
+
+
+async def test_an_unknown_link_is_404(api, link, database):
+    for token in ("x", link[:-1], link + "x", "y" * 500):
+        answer = await get(api, f"/exports/{token}")
+        assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (404, "NOT_FOUND")
+    assert await database.value("SELECT used_at FROM download_link") is None
+
+
+async def test_a_link_with_a_bad_token_is_401_and_stays(api, link, database):
+    answer = await get(api, f"/exports/{link}", authorization="Bearer bad")
+    assert answer.status_code == 401
+    assert await database.value("SELECT used_at FROM download_link") is None
+
+
+async def test_a_link_whose_file_is_gone(api, link, settings):
+    for file in settings.exports_dir.iterdir():
+        file.unlink()
+    answer = await get(api, f"/exports/{link}")
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (404, "NOT_FOUND")
+
+
+# What is logged
+
+
+def only_json_lines(log: Path) -> str:
+    text = log.read_text()
+    for line in text.splitlines()[1:]:  # the first is the greeting
+        assert set(json.loads(line)) >= {"time", "level", "logger", "message"}
+    return text
+
+
+async def test_the_log_has_no_values(api, town, api_log):
+    await api.post('{ patron(by: {barcode: "9988776655"}) { id } }', token=town.token)
+    await api.post('{ patron(by: {barcode: "9988776655"}) { nothing } }', token=town.token)
+    await api.post("mutation { signIn(input: {username: 7}) { __typename } }")
+    await get(api, "/graphql?query={patron(by:{barcode:%229988776655%22}){id}}")
+    text = only_json_lines(api_log)
+    assert "9988776655" not in text
+    assert "herons" not in text
+    assert town.token not in text
