@@ -92,6 +92,8 @@ async def open_pools(settings: Settings) -> None:
             "application_name": "patrongraph",
             "statement_timeout": str(settings.statement_timeout_ms),
             "jit": "off",
+            # Statements are few and parameters many: a plan is made once, not weighed anew with each value.
+            "plan_cache_mode": "force_generic_plan",
         },
     )
 

@@ -157,7 +157,8 @@ kept AS (
            item.branch_id, loan.branch_id, patron.category, cohort.code, loan.lost
     FROM gone_loan loan
     JOIN item ON item.id = loan.item_id
-    JOIN patron ON patron.id = loan.gone_id  -- still there for this statement, and found by its key
+    -- Still there for this statement. Named once more: else every patron there is would be read for the join.
+    JOIN patron ON patron.id = loan.gone_id AND patron.id = ANY($1::bigint[])
     LEFT JOIN cohort ON cohort.id = patron.cohort_id
     WHERE $4::boolean AND loan.returned_at IS NOT NULL
     RETURNING 1

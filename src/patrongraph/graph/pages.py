@@ -1,5 +1,6 @@
 """A connection becomes a page by keyset first, and then the costly columns for the page's rows only."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from graphql import FieldNode, GraphQLField
@@ -38,9 +39,9 @@ class Page:
         # plan that it keeps; with a parameter it would plan anew for every request.
         self.first: int = where.classify(lambda first: paging.check_first(first, limit), "first")
         self.cursor = [self._cursor_value(where, index) for index in range(len(self.order.keys))] if self.after else []
-        self.extra = any(found[0].name.value == "pageInfo" for found in self.fields.values())
         self.joins: list[str] = []
-        self.page_columns: list[str] = []
+        self.row_columns: list[str] = []
+        self.aggregates: dict[str, str] = {}
 
     def _cursor_value(self, where: Where, index: int) -> str:
         order = self.order
@@ -53,9 +54,7 @@ class Page:
     def sql(self) -> str:
         """Return a scalar subquery that answers the connection."""
         items = [f'{self._item(nodes)} AS "{key}"' for key, nodes in self.fields.items()]
-        total_only = not any(nodes[0].name.value in ("edges", "pageInfo") for nodes in self.fields.values())
-        # HAVING makes one row of the page even where no aggregate is selected, as in pageInfo { hasPreviousPage }.
-        source = "" if total_only else f" FROM ({self._page()}) page HAVING true"
+        source = f" FROM ({self._page()}) page" if self.aggregates else ""
         return f"(SELECT row_to_json(c$) FROM (SELECT {', '.join(items)}{source}) c$)"
 
     def _item(self, nodes: list[FieldNode]) -> str:
@@ -88,26 +87,45 @@ class Page:
             else:
                 items.append(f"'{self.edge_type.name}' AS \"{key}\"")
         self.joins.append(f" CROSS JOIN LATERAL (SELECT {', '.join(items)}) {edge}")
-        self.page_columns.append(f"{edge} AS {edge}")
-        asked_for = f" FILTER (WHERE page.rn <= {self.first})" if self.extra else ""
-        return f"coalesce(json_agg(page.{edge}){asked_for}, '[]'::json)"
+        self.row_columns.append(f"{edge} AS {edge}")
+        return self._aggregate(edge, f"coalesce(json_agg(row$.{edge}), '[]'::json)")
+
+    def _aggregate(self, name: str, sql: str) -> str:
+        """Have a value over the page's rows; return how to name it beside the page."""
+        self.aggregates[name] = sql
+        return f"page.{name}"
 
     def _page_info(self, nodes: list[FieldNode]) -> str:
         info = object_type(self.type.fields["pageInfo"].type)
         fields = self.compiler.select.fields(info, [node.selection_set for node in nodes])
-        answers = {
-            "__typename": f"'{info.name}'",
-            "hasNextPage": f"count(*) > {self.first}",
-            "hasPreviousPage": "true" if self.after else "false",
-            "startCursor": self._cursor_at("1"),
-            "endCursor": self._cursor_at(f"least(count(*), {self.first})"),
+        answers: dict[str, Callable[[], str]] = {
+            "__typename": lambda: f"'{info.name}'",
+            "hasNextPage": self._goes_on,
+            "hasPreviousPage": lambda: "true" if self.after else "false",
+            "startCursor": lambda: self._cursor_at("first", "1"),
+            "endCursor": lambda: self._cursor_at("last", "count(*)"),
         }
-        pairs = [f"'{key}', {answers[found[0].name.value]}" for key, found in fields.items()]
+        pairs = [f"'{key}', {answers[found[0].name.value]()}" for key, found in fields.items()]
         return f"json_build_object({', '.join(pairs)})"
 
-    def _cursor_at(self, position: str) -> str:
-        values = [f"(array_agg(page.k{index} ORDER BY page.rn))[{position}]" for index in range(len(self.values))]
-        return f"CASE WHEN count(*) > 0 THEN {paging.cursor_sql(values)} END"
+    def _keys_at(self, name: str, position: str) -> list[str]:
+        """Return the order's values of one row of the page."""
+        return [
+            self._aggregate(f"{name}{index}", f"(array_agg(row$.k{index}))[{position}]")
+            for index in range(len(self.values))
+        ]
+
+    def _cursor_at(self, name: str, position: str) -> str:
+        size = self._aggregate("size", "count(*)")
+        return f"CASE WHEN {size} > 0 THEN {paging.cursor_sql(self._keys_at(name, position))} END"
+
+    def _goes_on(self) -> str:
+        """Return whether rows follow: a look after the last one costs less than fetching one more."""
+        size = self._aggregate("size", "count(*)")
+        after = paging.beyond(self.order, self.values, self._keys_at("last", "count(*)"))
+        source = f"{self.compiler.source_of(self.row)} {self.row.alias}"
+        conditions = " AND ".join([*self.list_predicates, after])
+        return f"({size} = {self.first} AND EXISTS (SELECT FROM {source} WHERE {conditions}))"
 
     def _page(self) -> str:
         row = self.row
@@ -115,13 +133,13 @@ class Page:
         if self.after:
             conditions.append(paging.beyond(self.order, self.values, self.cursor))
         ordering = paging.order_by(self.order, self.values)
-        # One row more than asked for tells whether another page follows.
-        limit = self.first + 1 if self.extra else self.first
         inner = (
             f"(SELECT {row.alias}.* FROM {self.compiler.source_of(row)} {row.alias} "
-            f"WHERE {' AND '.join(conditions)} ORDER BY {ordering} LIMIT {limit})"
+            f"WHERE {' AND '.join(conditions)} ORDER BY {ordering} LIMIT {self.first})"
         )
-        keys = [f"{value} AS k{index}" for index, value in enumerate(self.values)]
-        columns = ["row_number() OVER () AS rn", *keys, *self.page_columns]
+        columns = [f"{value} AS k{index}" for index, value in enumerate(self.values)] + self.row_columns
         joined = self.compiler.joined(row, inner) + "".join(self.joins)
-        return f"SELECT {', '.join(columns)} FROM {joined} ORDER BY {ordering}"
+        # Ordered once more, which costs nothing here, so that the aggregates see the rows in the list's order.
+        rows = f"SELECT {', '.join(columns)} FROM {joined} ORDER BY {ordering}"
+        aggregates = ", ".join(f"{sql} AS {name}" for name, sql in self.aggregates.items())
+        return f"SELECT {aggregates} FROM ({rows}) row$"

@@ -47,7 +47,10 @@ _EMAIL = "lower({t}.email) = lower({value})"
 _BARCODE = "{t}.id IN (SELECT c.patron_id FROM card c WHERE c.library_id = {library} AND c.barcode = {value})"
 # chr(1114111), the last character there is, ends the range of everything that begins with the text.
 _PREFIX = "{t}.sort_key >= fold_sort({value}) AND {t}.sort_key < fold_sort({value}) || chr(1114111)"
-_WORD = "({t}.search_key LIKE {value} || '%' OR {t}.search_key LIKE '% ' || {value} || '%')"
+_WORD = "(named.search_key LIKE {value} || '%' OR named.search_key LIKE '% ' || {value} || '%')"
+# OFFSET 0 keeps the words a query of their own, which the trigram index serves; else a plan that is made without
+# knowing the words might walk the whole library by name to find a page of them.
+_WORDS = "{t}.id IN (SELECT named.id FROM patron named WHERE named.library_id = {library} AND {words} OFFSET 0)"
 
 
 def _words(text: str) -> list[str]:
@@ -75,21 +78,20 @@ def _search_value(kind: str, index: int, text: str) -> str:
     return " ".join(text.replace(",", " ").split()) if kind == "PREFIX" else text.strip()
 
 
-def _search_sql(kind: str) -> str:
-    # Word by word through the trigram index; the comma form through the covering sort key.
-    return {"EMAIL": _EMAIL, "BARCODE": _BARCODE, "PREFIX": _PREFIX, "WORDS": _WORD}[kind]
-
-
-def _folded(kind: str, placeholder: str) -> str:
-    return f"fold_search({placeholder})" if kind == "WORDS" else placeholder
+def _search_sql(kind: str, placeholders: list[str]) -> str:
+    """Return the predicate of a search whose values have these placeholders."""
+    if kind == "WORDS":
+        words = " AND ".join(_WORD.replace("{value}", f"fold_search({each})") for each in placeholders)
+        return _WORDS.replace("{words}", words)
+    return {"EMAIL": _EMAIL, "BARCODE": _BARCODE, "PREFIX": _PREFIX}[kind].replace("{value}", placeholders[0])
 
 
 def where_patrons(where: Where) -> None:
     """Add the predicates of arguments `search` and `filter` of a compiled list of patrons."""
     kind, words = where.classify(classify_search, "search")
-    for index in range(words):
-        placeholder = where.bind("text", "search", convert=_SearchWord(kind, index))
-        where.add(_search_sql(kind).replace("{value}", _folded(kind, placeholder)))
+    if words:
+        found = [where.bind("text", "search", convert=_SearchWord(kind, index)) for index in range(words)]
+        where.add(_search_sql(kind, found))
     where_filter(where)
 
 
@@ -151,18 +153,21 @@ class PatronCriteria:
         """Return a predicate over patron p, always with the library's, and the parameters from $1 on."""
         conditions, arguments = ["p.library_id = $1::bigint"], list[object]((library_id,))
 
-        def add(sql: str, sql_type: str, value: object, kind: str = "") -> None:
+        def bind(value: object, sql_type: str) -> str:
             arguments.append(value)
-            sql = sql.replace("{value}", _folded(kind, f"${len(arguments)}::{sql_type}"))
-            conditions.append(sql.replace("{t}", "p").replace("{library}", "$1::bigint"))
+            return f"${len(arguments)}::{sql_type}"
+
+        def add(predicate: str) -> None:
+            conditions.append(predicate.replace("{t}", "p").replace("{library}", "$1::bigint"))
 
         for name, predicate in PREDICATES.items():
             value = getattr(self, name)
             if value is not None:
-                add(predicate.sql, predicate.sql_type, value)
+                add(predicate.sql.replace("{value}", bind(value, predicate.sql_type)))
         kind, words = classify_search(self.search)
-        for index in range(words):
-            add(_search_sql(kind), "text", _search_value(kind, index, self.search or ""), kind)
+        if words:
+            values = [_search_value(kind, index, self.search or "") for index in range(words)]
+            add(_search_sql(kind, [bind(value, "text") for value in values]))
         return " AND ".join(f"({each})" for each in conditions), arguments
 
 
