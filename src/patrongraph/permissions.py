@@ -54,6 +54,15 @@ class Public:
     """Printed as `@public`; every other field needs somebody signed in."""
 
 
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="patrons",
+    description="May be asked by a patron who is signed in, too; other root fields are for staff and programs.",
+)
+class Patrons:
+    """Printed as `@patrons`; a root field without it is refused to patrons whatever else it declares."""
+
+
 def parse_permissions(names: Iterable[str]) -> frozenset[Permission]:
     """Return the known permissions among names; a name from a newer version is ignored."""
     return frozenset(Permission(name) for name in names if name in Permission.__members__)

@@ -378,8 +378,8 @@ KEPT_TABLES: tuple[KeptTable, ...] = (
     ),
     KeptTable(
         "idempotency_key",
-        "What was asked before: an actor's number and a fingerprint of the request.",
-        ("id", "library_id", "actor", "key", "body_sha256", "job_id", "created_at"),
+        "What was asked before: an actor's number, a keyed fingerprint of the request and the ids it came to.",
+        ("id", "library_id", "actor", "key", "body_sha256", "result", "created_at"),
         Erasure.KEPT_OPAQUE,
     ),
     KeptTable(
@@ -446,11 +446,26 @@ def erasure_statements() -> tuple[tuple[str, str], ...]:
     return tuple((table.name, _delete(table)) for table in PATRON_TABLES)
 
 
+def erasable_rows() -> tuple[tuple[str, str], ...]:
+    """Return (table, SQL after FROM for its rows of the patron ids in $1::bigint[], as `erased`), in the same order."""
+    return tuple((table.name, _rows(table)) for table in PATRON_TABLES)
+
+
 def _patron_column(table: PatronTable) -> str:
     if table.through is None:
         return table.patron_column
     column, parent = table.through
     return f"(SELECT parent.patron_id FROM {parent} parent WHERE parent.id = {table.name}.{column})"
+
+
+def _rows(table: PatronTable) -> str:
+    if table.through is None:
+        return f"{table.name} AS erased WHERE erased.{table.patron_column} = ANY($1::bigint[])"
+    column, parent = table.through
+    return (
+        f"{table.name} AS erased JOIN {parent} parent ON parent.id = erased.{column}"
+        " WHERE parent.patron_id = ANY($1::bigint[])"
+    )
 
 
 def _delete(table: PatronTable) -> str:

@@ -1,6 +1,6 @@
 """Business refusals: a Problem the client can read, a Refused that rolls back, and what turns one into the other."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -12,21 +12,34 @@ from strawberry.extensions import FieldExtension
 class ProblemCode(StrEnum):
     """Codes are stable; messages are for people and may change."""
 
+    ACCOUNT_BLOCKED = "ACCOUNT_BLOCKED"
+    BARCODE_TAKEN = "BARCODE_TAKEN"
+    ALREADY_LIFTED = "ALREADY_LIFTED"
+    BLOCK_EXPIRED = "BLOCK_EXPIRED"
+    CIRCULATION_REFUSED = "CIRCULATION_REFUSED"
+    COMMENT_REQUIRED = "COMMENT_REQUIRED"
     CONFIRMATION_MISMATCH = "CONFIRMATION_MISMATCH"
+    CONFIRMATION_VOID = "CONFIRMATION_VOID"
     EXPORT_NOT_READY = "EXPORT_NOT_READY"
+    GROUP_CHANGED = "GROUP_CHANGED"
     IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
     INVALID_INPUT = "INVALID_INPUT"
     JOB_STATE = "JOB_STATE"
     LIBRARY_REQUIRED = "LIBRARY_REQUIRED"
     LINK_EXPIRED = "LINK_EXPIRED"
     LINK_USED = "LINK_USED"
+    MORE_THAN_OWED = "MORE_THAN_OWED"
     NOTHING_MATCHES = "NOTHING_MATCHES"
     NOT_FOUND = "NOT_FOUND"
+    NOT_IN_GROUP = "NOT_IN_GROUP"
+    NOT_PENDING_PURGE = "NOT_PENDING_PURGE"
     OBSTACLES = "OBSTACLES"
     REAUTHENTICATION_REQUIRED = "REAUTHENTICATION_REQUIRED"
     SIGN_IN_FAILED = "SIGN_IN_FAILED"
     SNAPSHOT_REFUSED = "SNAPSHOT_REFUSED"
     TOO_MANY = "TOO_MANY"
+    USERNAME_TAKEN = "USERNAME_TAKEN"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
 
 
 @strawberry.interface(description="Why a mutation was refused. Nothing was changed.")
@@ -45,11 +58,23 @@ class Refused(Exception):  # noqa: N818 - the house word for a business no
         self.problem = problem
 
 
-@strawberry.type(description="An input value breaks a rule.")
-class InvalidInput(Problem):
-    """Names the field, so that a form can show it there."""
+@strawberry.type(description="One input field that breaks a rule.")
+class InvalidField:
+    """One of the reasons in InvalidInput."""
 
     field: str = strawberry.field(description="Path of the input field, for example input.comment.")
+    code: ProblemCode = strawberry.field(description="INVALID_INPUT, or the code that this reason has alone.")
+    message: str = strawberry.field(description="What was wrong and what would be right, in plain English.")
+
+
+@strawberry.type(description="Input values break rules.")
+class InvalidInput(Problem):
+    """Names the fields, so that a form can show each reason in its place."""
+
+    field: str = strawberry.field(description="Path of the first such input field, for example input.comment.")
+    fields: list[InvalidField] = strawberry.field(
+        default_factory=list, description="Every input field that breaks a rule, each with its reason."
+    )
 
 
 @strawberry.type(description="Nothing of that id exists in your library.")
@@ -59,7 +84,15 @@ class NotFound(Problem):
 
 def invalid(field: str, message: str) -> Refused:
     """Return the refusal of one input field."""
-    return Refused(InvalidInput(code=ProblemCode.INVALID_INPUT, message=message, field=field))
+    return invalid_fields([InvalidField(field=field, code=ProblemCode.INVALID_INPUT, message=message)])
+
+
+def invalid_fields(wrong: Sequence[InvalidField]) -> Refused:
+    """Return the refusal of one or more input fields, with every reason."""
+    message = " ".join(each.message for each in wrong)
+    return Refused(
+        InvalidInput(code=ProblemCode.INVALID_INPUT, message=message, field=wrong[0].field, fields=list(wrong))
+    )
 
 
 def not_found(what: str) -> Refused:

@@ -4,19 +4,40 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
+from patrongraph.audit.resolvers import AuditQuery
+from patrongraph.desk.resolvers import DeskMutation
 from patrongraph.erasure.resolvers import ErasureMutation, ErasureQuery
 from patrongraph.exports.resolvers import ExportMutation
 from patrongraph.graph.attach import attach
 from patrongraph.graph.node import NodeQuery
 from patrongraph.graph.scalars import SCALARS
-from patrongraph.groups.resolvers import GroupQuery
+from patrongraph.groups.resolvers import GroupMutation, GroupQuery
 from patrongraph.jobs.resolvers import JobMutation, JobQuery, JobSubscription
 from patrongraph.libraries.resolvers import LibraryQuery
+from patrongraph.own_account.resolvers import OwnAccountMutation
+from patrongraph.patrons.block_resolvers import BlockMutation
+from patrongraph.patrons.life_resolvers import PatronLifeMutation
 from patrongraph.patrons.resolvers import PatronMutation, PatronQuery
 from patrongraph.staff.resolvers import StaffMutation, StaffQuery
 
-Query = merge_types("Query", (NodeQuery, StaffQuery, LibraryQuery, PatronQuery, GroupQuery, ErasureQuery, JobQuery))
-Mutation = merge_types("Mutation", (StaffMutation, PatronMutation, ErasureMutation, ExportMutation, JobMutation))
+Query = merge_types(
+    "Query", (NodeQuery, StaffQuery, LibraryQuery, PatronQuery, GroupQuery, ErasureQuery, JobQuery, AuditQuery)
+)
+Mutation = merge_types(
+    "Mutation",
+    (
+        StaffMutation,
+        OwnAccountMutation,
+        PatronMutation,
+        PatronLifeMutation,
+        BlockMutation,
+        GroupMutation,
+        DeskMutation,
+        ErasureMutation,
+        ExportMutation,
+        JobMutation,
+    ),
+)
 Subscription = merge_types("Subscription", (JobSubscription,))
 
 schema = attach(

@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     write_pool_size: int = Field(default=8, ge=1, le=500, description="Connections for actions, per process")
     statement_timeout_ms: int = Field(default=15_000, ge=100, description="Longest statement of the API, ms")
     session_hours: int = Field(default=12, ge=1, le=720, description="Lifetime of a staff session, hours")
+    patron_session_minutes: int = Field(default=60, ge=5, le=1440, description="Lifetime of a patron's session, min")
     actor_cache_seconds: float = Field(default=5.0, ge=0, le=60, description="How long who acts is remembered, s")
     secure_cookies: bool = Field(default=False, description="Mark the session cookie Secure (behind HTTPS)")
 

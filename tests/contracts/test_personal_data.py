@@ -97,12 +97,15 @@ async def test_every_table_that_names_a_patron_is_erased_or_kept_as_opaque(datab
 async def test_the_statements_and_the_order_run(database: ModuleType) -> None:
     order = personal_data.erasure_order()
     statements = personal_data.erasure_statements()
-    assert [table for table, _ in order] == [table for table, _ in statements]
+    rows = personal_data.erasable_rows()
+    assert [table for table, _ in order] == [table for table, _ in statements] == [table for table, _ in rows]
     async with database.transaction():
         for _, statement in statements:
             await database.rows(statement, [1])
         for table, column in order:
             await database.rows(f"DELETE FROM {table} WHERE {column} = ANY($1::bigint[])", [1])
+        for _, source in rows:
+            assert await database.value(f"SELECT count(*) FROM {source}", [1]) == 0
 
 
 def test_secrets_staff_and_keys_are_withheld() -> None:

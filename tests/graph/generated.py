@@ -208,6 +208,8 @@ class Writer:
         if name == "by":
             return [*({"id": f"pat_{n}"} for n in range(1, 92)), *({"barcode": text} for text in BARCODES),
                     *({"username": text} for text in ("ASA.oberg", "on", ""))]  # fmt: skip
+        if name == "filter" and field_name == "auditEvents":
+            return [None, {}, *(self.draw(EVENT_FILTERS) for _ in range(2))]
         if name == "filter":
             return [None, {}, *(self.draw(FILTERS) for _ in range(2))]
         known: dict[str, list[Any]] = {"search": [*WORDS, None], "barcode": [*BARCODES], "includeEnded": [True, False]}
@@ -236,6 +238,18 @@ FILTERS = st.fixed_dictionaries(
         "expiredBefore": DAYS.map(lambda days: (NOW.date() + dt.timedelta(days=days)).isoformat()),
         "inactiveSince": DAYS.map(lambda days: (NOW + dt.timedelta(days=days / 10)).isoformat()),
         "lastActivityBefore": DAYS.map(lambda days: (NOW + dt.timedelta(days=days)).isoformat()),
+    },
+)
+
+EVENT_FILTERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "action": st.sampled_from(["patron.block", "purge.start", "export.request", "", "x"]),
+        "actorKind": st.sampled_from([Enum("STAFF"), Enum("TOKEN"), Enum("SYSTEM"), Enum("PATRON")]),
+        "subject": st.sampled_from(["pat_1", "pat_2", "job_1", "lib_1", "grp_5", "session_13", "pat_7"]),
+        "jobId": st.integers(1, 25).map("job_{}".format),
+        "from": st.integers(-350, 0).map(lambda days: (NOW + dt.timedelta(days=days / 10)).isoformat()),
+        "to": st.integers(-350, 0).map(lambda days: (NOW + dt.timedelta(days=days / 10)).isoformat()),
     },
 )
 

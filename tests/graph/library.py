@@ -25,7 +25,7 @@ LETTERS = {NORTH: "N", SOUTH: "S", EAST: "E"}
 TABLES = (
     "library", "branch", "cohort", "person", "staff_user", "role", "staff_role", "api_token", "patron", "address",
     "card", "block", "patron_group", "group_membership", "privacy_waiver", "item", "loan", "reservation",
-    "ledger_entry", "job", "job_item", "data_export",
+    "ledger_entry", "job", "job_item", "data_export", "audit_event",
 )  # fmt: skip
 
 (
@@ -87,11 +87,11 @@ async def build() -> None:
             "library", library, code=code, name=f"{code.title()} Library",
             locale=["en", "sv", "nb"][library - 1], currency=["USD", "SEK", "NOK"][library - 1],
             block_level=LEVELS[library], purge_waive_limit=Decimal(["1.00", "0.00", "0.00"][library - 1]),
-            grace_days=[0, 7, 0][library - 1], created_at=builder.days(-400.5),
+            grace_days=[0, 7, 0][library - 1], group_lead_access=library != EAST, created_at=builder.days(-400.5),
         )  # fmt: skip
         builder.add("person", library, created_at=builder.days(-300))
     for library in CODES:
-        for fill in (_places, _staff, _patrons, _groups, _blocks, _items, _loans, _reservations, _ledger, _jobs):
+        for fill in FILLS:
             fill(builder, library)
     await _write(builder)
 
@@ -232,6 +232,19 @@ def _groups(b: Builder, library: int) -> None:
             b.own("group_membership", library, group_id=group, patron_id=number(library, n),
                   lead=n in (ASA, AT_LEVEL), joined_at=b.days(-40, -n))  # fmt: skip
     b.own("privacy_waiver", library, patron_id=number(library, ANNA), group_id=number(library, 1),
+          granted_at=b.days(-5))  # fmt: skip
+    # Taken back, and one of the time in another group.
+    b.own("privacy_waiver", library, patron_id=number(library, BLOCKED), group_id=number(library, 1),
+          granted_at=b.days(-9), revoked_at=b.days(-1))  # fmt: skip
+    b.own("privacy_waiver", library, patron_id=number(library, ANNA_AGAIN), group_id=number(library, 1),
+          granted_at=b.days(-8), revoked_at=b.days(-7))  # fmt: skip
+    b.own("privacy_waiver", library, patron_id=number(library, OBSTACLES), group_id=number(library, 1),
+          granted_at=b.days(-9), revoked_at=b.days(-8))  # fmt: skip
+    b.own("privacy_waiver", library, patron_id=number(library, OBSTACLES), group_id=number(library, 1),
+          granted_at=b.days(-7, 0.5))  # fmt: skip
+    b.own("privacy_waiver", library, patron_id=number(library, OBSTACLES), group_id=number(library, 1),
+          granted_at=b.days(-5), revoked_at=b.days(-4))  # fmt: skip
+    b.own("privacy_waiver", library, patron_id=number(library, OBSTACLES), group_id=number(library, 2),
           granted_at=b.days(-5))  # fmt: skip
 
 
@@ -381,3 +394,32 @@ def _jobs(b: Builder, library: int) -> None:
     if library == SOUTH:
         whole = job("EXPORT_PATRONS", "QUEUED", itemised=False)
         export(whole, None, "REQUESTED", format="NDJSON")
+
+
+# Kind of actor and number, action, subject, job's number, detail; the oldest first.
+TRAIL: tuple[tuple[str, int | None, str, tuple[str, int] | None, int | None, dict[str, Any]], ...] = (
+    ("SYSTEM", None, "library.create", ("library", 1), None, {}),
+    ("STAFF", ADMIN, "patron.block", ("patron", ASA), None, {"block": 7, "message": True, "expires": False}),
+    ("STAFF", CLERK, "patron.unblock", ("patron", ASA), None, {"block": 7}),
+    ("TOKEN", 1, "export.request", ("patron", ASA), 8, {}),
+    ("PATRON", ASA, "session.open", ("patron", ASA), None, {"z": None, "Y": False, "b": 1}),
+    ("TOKEN", 4, "purge.start", ("job", 1), 1, {"patrons": 6, "by": ["FILTER", "STATUS"], "waived": "2.50"}),
+    ("SYSTEM", None, "purge.chunk", ("job", 1), 1, {"done": 2, "rows": {"loan": 12, "card": 0}}),
+    ("STAFF", FORMER, "session.close", ("session", 5), None, {}),
+    ("STAFF", 99, "patron.deactivate", ("patron", ANNA), None, {"codes": []}),
+    ("STAFF", ADMIN, "group.dissolve", ("group", 2), None, {}),
+    ("STAFF", ADMIN, "hold.cancel", ("reservation", 3), None, {}),
+    ("STAFF", ADMIN, "report.run", None, None, {"total": 12}),
+)
+
+
+def _trail(b: Builder, library: int) -> None:
+    for n, (kind, who, action, subject, job, detail) in enumerate(TRAIL):
+        b.own("audit_event", library, at=b.days(-30 + n, 0.5), actor_kind=kind,
+              actor_id=None if who is None else number(library, who), action=action,
+              subject_kind=subject and subject[0],
+              subject_id=None if subject is None else number(library, subject[1]),
+              job_id=None if job is None else number(library, job), detail=json.dumps(detail))  # fmt: skip
+
+
+FILLS = (_places, _staff, _patrons, _groups, _blocks, _items, _loans, _reservations, _ledger, _jobs, _trail)

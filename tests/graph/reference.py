@@ -39,8 +39,8 @@ from patrongraph.permissions import Permission
 
 TABLES = (
     "library", "branch", "cohort", "staff_user", "role", "staff_role", "api_token", "patron", "address", "card",
-    "block", "patron_group", "group_membership", "item", "loan", "reservation", "ledger_entry", "job", "job_item",
-    "data_export",
+    "block", "patron_group", "group_membership", "privacy_waiver", "item", "loan", "reservation",
+    "ledger_entry", "job", "job_item", "data_export", "audit_event",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -268,7 +268,7 @@ columns("Block", "block", "comment message placedAt expiresAt liftedAt liftReaso
 columns(
     "Patron", "pat",
     "externalId username firstName middleName lastName preferredName dateOfBirth email phone category registeredAt"
-    " expiresOn lastActivityAt status statusChangedAt protected version notes",
+    " expiresOn lastActivityAt status statusChangedAt purgeAfter protected version notes",
 )  # fmt: skip
 columns("BlockReason", None, "code message block debt level amountToClear")
 columns("Obstacle", None, "code count ids")
@@ -365,6 +365,16 @@ def obstacles(ask: Asked, patron: Row, purge: bool) -> list[Row]:
 @means("Block", "active")
 def _(ask: Asked, row: Row, _args: Row) -> Any:
     return block_is_active(ask, row)
+
+
+@means("Block", "placedBy")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.one("staff_user", row["placed_by_id"])
+
+
+@means("Block", "liftedBy")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.one("staff_user", row["lifted_by_id"])
 
 
 @means("Patron", "barcode")
@@ -564,6 +574,15 @@ columns("PatronGroup", "grp", "createdAt")
 columns("GroupMember", "member", "lead joinedAt")
 
 
+columns("PrivacyWaiver", None, "grantedAt")
+
+
+@means("GroupMember", "waiver")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    given = ask.own("privacy_waiver", patron_id=row["patron_id"], group_id=row["group_id"], revoked_at=None)
+    return given[0] if given else None
+
+
 def members(ask: Asked, group: Row) -> list[Row]:
     return ask.own("group_membership", group_id=group["id"])
 
@@ -750,6 +769,252 @@ def _(ask: Asked, _row: Row, _args: Row) -> Any:
     return known({permission.value for permission in ask.actor.permissions})
 
 
+# ---- The audit trail
+
+
+columns("AuditEvent", "evt", "at actorKind action")
+columns("AuditDetail", None, "name value")
+
+BEGINNINGS = {"patron": "pat", "library": "lib", "group": "grp", "reservation": "res"}
+
+
+def subject_of(event: Row) -> str | None:
+    if event["subject_id"] is None:
+        return None
+    return f"{BEGINNINGS.get(event['subject_kind'], event['subject_kind'])}_{event['subject_id']}"
+
+
+@means("AuditEvent", "actorId")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    beginning = {"STAFF": "staff", "TOKEN": "token", "PATRON": "pat"}.get(row["actor_kind"])
+    return beginning and f"{beginning}_{row['actor_id']}"
+
+
+@means("AuditEvent", "actor")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.one("staff_user", row["actor_id"]) if row["actor_kind"] == "STAFF" else None
+
+
+@means("AuditEvent", "tokenName")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    token = ask.one("api_token", row["actor_id"]) if row["actor_kind"] == "TOKEN" else None
+    return token and token["name"]
+
+
+@means("AuditEvent", "subjectId")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return subject_of(row)
+
+
+@means("AuditEvent", "jobId")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return None if row["job_id"] is None else f"job_{row['job_id']}"
+
+
+@means("AuditEvent", "detail")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    def said(value: Any) -> str | None:
+        return value if value is None or isinstance(value, str) else json.dumps(value)
+
+    told = json.loads(row["detail"])
+    return [{"name": name, "value": said(told[name])} for name in sorted(told)]
+
+
+@means("Patron", "activity")
+def _(ask: Asked, row: Row, args: Row) -> Any:
+    return newest(ask.own("audit_event", subject_kind="patron", subject_id=row["id"]), args)
+
+
+@means("Query", "auditEvents")
+def _(ask: Asked, _row: Row, args: Row) -> Any:
+    given = {name: value for name, value in (args.get("filter") or {}).items() if value is not None}
+    checks: dict[str, Callable[[Row, Any], bool]] = {
+        "action": lambda event, wanted: event["action"] == wanted,
+        "actorKind": lambda event, wanted: event["actor_kind"] == wanted,
+        "subject": lambda event, wanted: subject_of(event) == wanted,
+        "jobId": lambda event, wanted: event["job_id"] == int(wanted.split("_")[1]),
+        "from": lambda event, wanted: event["at"] >= wanted,
+        "to": lambda event, wanted: event["at"] < wanted,
+    }
+    rows = ask.own("audit_event")
+    return newest([row for row in rows if all(checks[name](row, given[name]) for name in given)], args)
+
+
+# ---- What patrons see of themselves
+
+
+columns("ItemSummary", None, "title author callNumber materialType")
+columns("OwnAddress", None, "kind street postalCode city region country")
+columns("OwnBlockReason", None, "code message debt level amountToClear")
+columns("OwnLoan", "loan", "checkedOutAt dueAt returnedAt renewalsLeft lost")
+columns("OwnReservation", "res", "state requestedAt frozen fulfilledAt cancelledAt")
+columns("OwnEntry", None, "kind amount createdAt")
+columns("OwnDebt", "debt", "reason amount outstanding createdAt")
+columns("OwnGroup", None, "lead joinedAt")
+columns("MemberLoan", "loan", "dueAt")
+columns("MemberOverview", "member", "")
+columns("OverviewTotals", None, "openLoans overdueLoans reservations debt")
+columns(
+    "OwnAccount", "pat",
+    "firstName middleName lastName preferredName email phone category registeredAt expiresOn",
+)  # fmt: skip
+
+
+def member_of(ask: Asked, place: Row) -> Row:
+    return ask.one("patron", place["patron_id"]) or {}
+
+
+def consents(ask: Asked, place: Row) -> bool:
+    """Return whether a member lets the lead of this very group see titles."""
+    waivers = ask.own("privacy_waiver", patron_id=place["patron_id"], group_id=place["group_id"])
+    return any(waiver["revoked_at"] is None for waiver in waivers)
+
+
+@means("PatronViewer", "patron")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return row
+
+
+@means("PatronViewer", "library")
+def _(ask: Asked, _row: Row, _args: Row) -> Any:
+    return ask.policy
+
+
+@means("PatronViewer", "currency")
+def _(ask: Asked, _row: Row, _args: Row) -> Any:
+    return ask.policy["currency"]
+
+
+@means("ItemSummary", "library")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.any_library("library", row["library_id"])
+
+
+@means("OwnLoan", "item")
+@means("OwnReservation", "item")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.any_library("item", row["item_id"])
+
+
+@means("OwnLoan", "overdue")
+@means("MemberLoan", "overdue")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return is_overdue(ask, row)
+
+
+@means("OwnLoan", "branch")
+@means("OwnAccount", "branch")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.one("branch", row["branch_id"])
+
+
+@means("OwnReservation", "pickupBranch")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.one("branch", row["pickup_branch_id"])
+
+
+@means("OwnDebt", "loan")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    loan = ask.one("loan", row["loan_id"])
+    return loan if loan and loan["patron_id"] == row["patron_id"] else None
+
+
+@means("OwnDebt", "entries")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.own("ledger_entry", charge_id=row["id"])
+
+
+@means("PatronViewer", "group")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return membership(ask, row)
+
+
+for _name in (
+    "barcode", "displayName", "addresses", "expired", "blocked", "blockReasons", "openLoanCount", "overdueLoanCount",
+    "openReservationCount", "debtTotal", "loans", "reservations", "debts",
+):  # fmt: skip
+    FIELDS["OwnAccount", _name] = FIELDS["Patron", _name]
+
+
+@means("MemberLoan", "title")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return (ask.any_library("item", row["item_id"]) or {})["title"]
+
+
+@means("MemberLoan", "author")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return (ask.any_library("item", row["item_id"]) or {})["author"]
+
+
+@means("OwnGroup", "overview")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    if not (row["lead"] and ask.policy["group_lead_access"]):
+        return None
+    return ask.one("patron_group", row["group_id"])
+
+
+@means("GroupOverview", "memberCount")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return len(members(ask, row))
+
+
+@means("GroupOverview", "members")
+def _(ask: Asked, row: Row, args: Row) -> Any:
+    return Pages(members(ask, row), lambda place: (place["id"],), args)
+
+
+@means("GroupOverview", "totals")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    patrons = [member_of(ask, place) for place in members(ask, row)]
+    loans = [loan for patron in patrons for loan in open_loans(ask, patron)]
+    return {
+        "open_loans": len(loans),
+        "overdue_loans": sum(is_overdue(ask, loan) for loan in loans),
+        "reservations": sum(len(open_reservations(ask, patron)) for patron in patrons),
+        "debt": debt_of(ask, *patrons),
+    }
+
+
+@means("MemberOverview", "displayName")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return FIELDS["Patron", "displayName"](ask, member_of(ask, row), {})
+
+
+@means("MemberOverview", "you")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return row["patron_id"] == ask.actor.id
+
+
+@means("MemberOverview", "openLoanCount")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return len(open_loans(ask, member_of(ask, row)))
+
+
+@means("MemberOverview", "overdueLoanCount")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return sum(is_overdue(ask, loan) for loan in open_loans(ask, member_of(ask, row)))
+
+
+@means("MemberOverview", "openReservationCount")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return len(open_reservations(ask, member_of(ask, row)))
+
+
+@means("MemberOverview", "debtTotal")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return debt_of(ask, member_of(ask, row))
+
+
+@means("MemberOverview", "sharesTitles")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return consents(ask, row)
+
+
+@means("MemberOverview", "loans")
+def _(ask: Asked, row: Row, args: Row) -> Any:
+    return newest(open_loans(ask, member_of(ask, row)) if consents(ask, row) else [], args)
+
+
 # ---- Roots
 
 
@@ -757,13 +1022,14 @@ NODES = {
     "lib": "Library", "branch": "Branch", "cohort": "Cohort", "addr": "Address", "card": "Card", "block": "Block",
     "pat": "Patron", "item": "Item", "loan": "Loan", "res": "Reservation", "entry": "LedgerEntry", "debt": "Debt",
     "grp": "PatronGroup", "member": "GroupMember", "job": "Job", "jobitem": "JobItem", "export": "DataExport",
-    "staff": "StaffUser", "role": "Role", "token": "ApiToken",
+    "staff": "StaffUser", "role": "Role", "token": "ApiToken", "evt": "AuditEvent",
 }  # fmt: skip
 NODE_TABLES = {
     "lib": "library", "branch": "branch", "cohort": "cohort", "addr": "address", "card": "card", "block": "block",
     "pat": "patron", "item": "item", "loan": "loan", "res": "reservation", "entry": "ledger_entry",
     "debt": "ledger_entry", "grp": "patron_group", "member": "group_membership", "job": "job",
     "jobitem": "job_item", "export": "data_export", "staff": "staff_user", "role": "role", "token": "api_token",
+    "evt": "audit_event",
 }  # fmt: skip
 
 
@@ -780,7 +1046,11 @@ def _(ask: Asked, _row: Row, args: Row) -> Any:
 
 @means("Query", "viewer")
 def _(ask: Asked, _row: Row, _args: Row) -> Any:
-    tables = {ActorKind.STAFF: ("StaffViewer", "staff_user"), ActorKind.TOKEN: ("TokenViewer", "api_token")}
+    tables = {
+        ActorKind.STAFF: ("StaffViewer", "staff_user"),
+        ActorKind.TOKEN: ("TokenViewer", "api_token"),
+        ActorKind.PATRON: ("PatronViewer", "patron"),
+    }
     type_, table = tables[ask.actor.kind]
     found = ask.one(table, ask.actor.id)
     return found and Of(type_, found)

@@ -107,6 +107,7 @@ def ask(type_name: str, name: str) -> str:
 
 # The shortest way to a type whose fields need a permission of their own.
 WAYS_TO = {
+    "Patron": ("{{ patrons(first: 1) {{ edges {{ node {{ {} }} }} }} }}", Permission.PATRONS_VIEW),
     "PatronGroup": ("{{ patrons(first: 1) {{ edges {{ node {{ group {{ {} }} }} }} }} }}", Permission.PATRONS_VIEW),
     "StaffUser": ("{{ viewer {{ ... on StaffViewer {{ user {{ {} }} }} }} }}", None),
 }

@@ -3,7 +3,8 @@
 from types import ModuleType
 
 from patrongraph import db
-from patrongraph.patrons.queries import ErasureAction, ObstacleCode, obstacles, obstacles_sql
+from patrongraph.patrons.models import ObstacleCode
+from patrongraph.patrons.queries import ErasureAction, obstacles, obstacles_sql
 
 CORRELATED = f"""
 SELECT obstacle.* FROM patron p CROSS JOIN LATERAL ({obstacles_sql("ARRAY[p.id]", "true")}) AS obstacle

@@ -30,6 +30,9 @@ class AuditEvent(Model):
         indexes = (
             index("audit_event", "library_id", "id DESC", name="library_id"),
             index("audit_event", "subject_kind", "subject_id", "id DESC", name="subject"),
+            index("audit_event", "library_id", "action", "id DESC", name="action"),
+            index("audit_event", "library_id", "at", name="at"),
+            index("audit_event", "job_id", "id DESC", name="job_id", where="job_id IS NOT NULL"),
         )
 
 

@@ -1,24 +1,29 @@
 """A chunk is one transaction: hold the job, lock patrons, check, keep statistics, erase, certify, settle the items.
 
 So a kill at any statement leaves each patron wholly gone or wholly there. Statements are set-based; the list of
-what is erased comes from the registry of personal data.
+what is erased comes from the registry of personal data. The deletion of one patron erases by the same function.
 """
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 
 import orjson
 
 from patrongraph import db
 from patrongraph.audit.actions import record
+from patrongraph.exports import actions as exports
 from patrongraph.exports.queries import PURGE_LIBRARY
 from patrongraph.jobs.leases import JobFailed, Lease
+from patrongraph.logs import fault
 from patrongraph.patrons.queries import OBSTACLE_CODES
 from patrongraph.permissions import Permission
 from patrongraph.personal_data import erasure_order, erasure_statements
 from patrongraph.staff.identify import current_permissions
+
+log = logging.getLogger(__name__)
 
 MOST_PATRONS = 1_000
 
@@ -87,7 +92,7 @@ BEGIN_GRACE = """
 UPDATE patron SET status = 'PENDING_PURGE', purge_after = now() + make_interval(days => $2),
                   status_changed_at = now(), updated_at = now(), version = version + 1
 WHERE id = ANY($1::bigint[])
-RETURNING id
+RETURNING id, purge_after
 """
 
 # A patron whose turn came and who has an obstacle is looked at again a day later.
@@ -117,6 +122,20 @@ class ChunkDone:
     files: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure removed and kept: rows by table, loan rows among them, statistics, and the audit's counts.
+
+    `files`: as in ChunkDone.
+    """
+
+    rows: dict[str, int]
+    loans: int
+    statistics: int
+    files: int
+    detail: dict[str, object]
+
+
 @dataclass(slots=True)
 class _Outcome:
     """The items of a chunk by what becomes of them: patron id → codes."""
@@ -130,7 +149,7 @@ class _Outcome:
 
 @lru_cache(maxsize=1)
 def erase_statement() -> str:
-    """Return the statement that erases patrons $1 of library $2 for job $3 and keeps statistics when $4.
+    """Return the statement that erases patrons $1 of library $2 for job $3 (or null) and keeps statistics when $4.
 
     It is composed of the registry's deletions; it answers one row of totals.
     """
@@ -268,16 +287,22 @@ async def _apply(lease: Lease, outcome: _Outcome, retain: bool, grace_days: int)
         await db.rows(PUT_OFF, outcome.put_off)
     loans = files = 0
     if outcome.erase:
-        erased, loans, files = await _erase(lease, outcome.erase, retain)
-        detail |= erased
+        erased = await erase(lease.library_id, outcome.erase, retain=retain, job_id=lease.job_id)
+        detail |= erased.detail
+        loans, files = erased.loans, erased.files
     return detail, loans, files
 
 
-async def _erase(lease: Lease, patron_ids: list[int], retain: bool) -> tuple[dict[str, object], int, int]:
-    gone = await db.row(erase_statement(), patron_ids, lease.library_id, lease.job_id, retain)
+async def erase(library_id: int, patron_ids: Sequence[int], *, retain: bool, job_id: int | None = None) -> Erased:
+    """Erase these patrons, in whose way nothing stands, in the caller's transaction: the only road to it.
+
+    The caller holds PURGE_LIBRARY's lock and has locked the patrons FOR UPDATE in id order; after the commit it
+    calls remove_files() when there are any. `retain` keeps a statistic of each finished loan.
+    """
+    gone = await db.row(erase_statement(), patron_ids, library_id, job_id, retain)
     if gone is None or gone["patrons"] != len(patron_ids):
         raise RuntimeError("the erasure did not certify every patron that it locked")
-    rows: dict[str, Any] = orjson.loads(gone["rows"])
+    rows: dict[str, int] = orjson.loads(gone["rows"])
     detail: dict[str, object] = {"rows": rows, "statistics": gone["statistics"]}
     if gone["written_off"] is not None:
         detail["written_off"] = Decimal(gone["written_off"])
@@ -287,8 +312,16 @@ async def _erase(lease: Lease, patron_ids: list[int], retain: bool) -> tuple[dic
     if gone["persons"]:
         await db.rows(LOCK_PERSONS, gone["persons"])
         detail["persons"] = await db.value(DELETE_PERSONS, gone["persons"])
-    whole = await db.rows(EXPIRE_LIBRARY_EXPORTS, lease.library_id)
-    return detail, gone["loans"], rows.get("data_export", 0) + len(whole)
+    whole = await db.rows(EXPIRE_LIBRARY_EXPORTS, library_id)
+    return Erased(rows, gone["loans"], gone["statistics"], rows.get("data_export", 0) + len(whole), detail)
+
+
+async def remove_files(**ids: object) -> None:
+    """Remove export files of erased patrons. What fails is logged with `ids`, and housekeeping tries it again."""
+    try:
+        await exports.expire_due()
+    except Exception as error:
+        fault(log, error, **ids)
 
 
 def _by(lease: Lease) -> list[str]:

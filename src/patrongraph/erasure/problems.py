@@ -1,7 +1,13 @@
-"""Every way a purge says no before anything is changed."""
+"""Every way a purge or a deletion says no before anything is changed."""
+
+from collections.abc import Sequence
 
 import strawberry
 
+import patrongraph.patrons.problems  # noqa: F401 - makes ObstacleCode and PatronStatus GraphQL enumerations
+from patrongraph.graph.ids import encode_id
+from patrongraph.patrons.models import ObstacleCode, PatronStatus
+from patrongraph.patrons.queries import Obstacle
 from patrongraph.problems import Problem, ProblemCode, Refused
 
 
@@ -15,6 +21,87 @@ class ConfirmationMismatch(Problem):
 @strawberry.type(description="No inactive patron matches the filter.")
 class NothingMatches(Problem):
     """Nothing was started."""
+
+
+@strawberry.type(description="One thing that stood in the way when it was looked at.")
+class FoundObstacle:
+    """As Patron.obstacles shows it, but as it was found under the lock."""
+
+    code: ObstacleCode = strawberry.field(description="Which kind of obstacle.")
+    count: int = strawberry.field(description="How many loans, reservations, charges or exports it is.")
+    ids: list[strawberry.ID] = strawberry.field(
+        description="Ids of the loans, reservations, debts or exports; empty for a flag of the account."
+    )
+
+
+@strawberry.type(description="Something stands in the way of deleting the patron.")
+class Obstacles(Problem):
+    """Names all of it, so that staff can settle everything before they try again."""
+
+    obstacles: list[FoundObstacle] = strawberry.field(description="Everything that stands in the way, by code.")
+
+
+@strawberry.type(description="The confirmation does not hold (any more); a new preview gives a new one.")
+class ConfirmationVoid(Problem):
+    """Says which: too old, or not for what is there now."""
+
+    expired: bool = strawberry.field(description="Whether it is only too old; else something is not as it was shown.")
+
+
+@strawberry.type(description="The patron is not in the days of grace before an erasure.")
+class NotPendingPurge(Problem):
+    """Names the status that the patron has."""
+
+    status: PatronStatus = strawberry.field(description="The status; PENDING_PURGE when the days of grace are over.")
+
+
+_NOUNS = {
+    ObstacleCode.OPEN_LOANS: ("loan", "open loan", "open loans"),
+    ObstacleCode.OPEN_RESERVATIONS: ("res", "open reservation", "open reservations"),
+    ObstacleCode.DEBTS: ("debt", "unpaid debt", "unpaid debts"),
+    ObstacleCode.CREDIT_BALANCE: ("debt", "credit to pay out", "credits to pay out"),
+    ObstacleCode.EXPORT_IN_PROGRESS: ("export", "export in progress", "exports in progress"),
+    ObstacleCode.PROTECTED: ("", "protection of the account", ""),
+    ObstacleCode.NOT_INACTIVE: ("", "account in use", ""),
+}
+"""By code: the prefix of its ids, one of it, several of it."""
+
+
+def obstacles(found: Sequence[Obstacle]) -> Refused:
+    """Return the refusal of a deletion with everything that stands in its way."""
+    shown, words = [], []
+    for each in found:
+        prefix, one, several = _NOUNS[each.code]
+        shown.append(
+            FoundObstacle(
+                code=each.code, count=each.count, ids=[strawberry.ID(encode_id(prefix, key)) for key in each.ids]
+            )
+        )
+        words.append(f"{each.count} {one if each.count == 1 else several}" if prefix else one)
+    message = f"The patron cannot be deleted yet. In the way: {', '.join(words)}."
+    return Refused(Obstacles(code=ProblemCode.OBSTACLES, message=message, obstacles=shown))
+
+
+def confirmation_void(*, expired: bool) -> Refused:
+    """Return the refusal of a confirmation that is too old, or that is not for what is there now."""
+    why = (
+        "The confirmation is older than 15 minutes."
+        if expired
+        else "Something about the patron has changed since the preview, or the confirmation was not made for you and"
+        " this patron."
+    )
+    message = f"{why} Nothing was deleted: ask for a new preview and confirm that."
+    return Refused(ConfirmationVoid(code=ProblemCode.CONFIRMATION_VOID, message=message, expired=expired))
+
+
+def not_pending_purge(status: PatronStatus) -> Refused:
+    """Return the refusal to restore a patron in this status; PENDING_PURGE means that the days are over."""
+    message = (
+        "The days of grace are over: the patron is about to be erased and cannot be restored any more."
+        if status is PatronStatus.PENDING_PURGE
+        else f"The patron is {status.value}; only one that is PENDING_PURGE can be restored."
+    )
+    return Refused(NotPendingPurge(code=ProblemCode.NOT_PENDING_PURGE, message=message, status=status))
 
 
 def confirmation_mismatch(confirmed: int | None, current: int) -> Refused:

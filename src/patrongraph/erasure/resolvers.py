@@ -1,23 +1,33 @@
-"""Root fields of the purge."""
+"""Root fields of the purge and of the deletion of one patron."""
 
 import strawberry
 
-from patrongraph.erasure import actions
+from patrongraph.erasure import actions, deletion
 from patrongraph.erasure.types import (
+    DeletePatronInput,
+    DeletePatronPreview,
+    DeletePatronResult,
+    DeletePatronSuccess,
+    ErasedRows,
     ObstacleCount,
     PurgeCandidate,
     PurgePatronsInput,
     PurgePatronsResult,
     PurgePatronsSuccess,
     PurgePreview,
+    RestorePatronInput,
+    RestorePatronResult,
+    RestorePatronSuccess,
 )
 from patrongraph.graph.connections import Connection
 from patrongraph.graph.declare import Pages, compiled, declared, mutation
 from patrongraph.graph.engine import Operation
+from patrongraph.graph.ids import encode_id
 from patrongraph.patrons.filters import where_patrons
-from patrongraph.patrons.queries import ObstacleCode
+from patrongraph.patrons.models import ObstacleCode
 from patrongraph.patrons.resolvers import BY_NAME, PatronFilter, criteria, patron_key
 from patrongraph.permissions import Permission
+from patrongraph.personal_data import erasure_order
 from patrongraph.problems import invalid
 
 
@@ -40,9 +50,14 @@ class ErasureQuery:
         compiled()
 
 
+def _rows(counted: dict[str, int]) -> list[ErasedRows]:
+    """Return counts by table, in the order in which the tables are erased."""
+    return [ErasedRows(table=table, rows=counted[table]) for table, _ in erasure_order() if table in counted]
+
+
 @strawberry.type
 class ErasureMutation:
-    """Mutation.purgePatrons."""
+    """Mutation.purgePatrons, deletePatron and restorePatron."""
 
     @mutation("Erase patrons for good, as a job; a dry run counts first.", permission=Permission.PATRONS_PURGE)
     async def purge_patrons(
@@ -69,3 +84,49 @@ class ErasureMutation:
         return PurgePreview(
             matched=found.matched, purgeable=found.purgeable, obstacles=counts, grace_days=found.grace_days
         )
+
+    @mutation(
+        "Delete one patron of your library for good, in two calls: the first shows what goes, the second confirms it.",
+        permission=Permission.PATRONS_DELETE,
+    )
+    async def delete_patron(
+        self,
+        info: strawberry.Info[Operation],
+        input: DeletePatronInput,
+    ) -> DeletePatronResult:
+        found = await deletion.delete(
+            info.context.actor,
+            patron_key(input.patron_id),
+            confirmation_token=input.confirmation_token,
+            idempotency_key=input.idempotency_key,
+        )
+        if isinstance(found, deletion.Deleted):
+            return DeletePatronSuccess(
+                key=found.patron_id,
+                patron_id=strawberry.ID(encode_id("pat", found.patron_id)),
+                erased=found.erased,
+                rows=_rows(found.rows),
+                statistics=found.statistics,
+                erase_after=found.erase_after,
+            )
+        return DeletePatronPreview(
+            patron_id=found.patron_id,
+            rows=_rows(found.rows),
+            statistics=found.statistics,
+            other_accounts=found.other_accounts,
+            grace_days=found.grace_days,
+            erase_after=found.erase_after,
+            confirmation_token=found.confirmation_token,
+            confirm_until=found.confirm_until,
+        )
+
+    @mutation(
+        "Keep a patron who waits for the erasure, as an inactive one; until the days of grace are over.",
+        permission=Permission.PATRONS_DELETE,
+    )
+    async def restore_patron(
+        self,
+        info: strawberry.Info[Operation],
+        input: RestorePatronInput,
+    ) -> RestorePatronResult:
+        return RestorePatronSuccess(patron_id=await deletion.restore(info.context.actor, patron_key(input.patron_id)))

@@ -5,8 +5,7 @@ import logging
 import secrets
 
 from patrongraph import db
-from patrongraph.erasure.chunk import MOST_PATRONS, ChunkDone, run_chunk
-from patrongraph.exports import actions as exports
+from patrongraph.erasure.chunk import MOST_PATRONS, ChunkDone, remove_files, run_chunk
 from patrongraph.jobs import progress
 from patrongraph.jobs.leases import JobFailed, Lease
 from patrongraph.logs import fault
@@ -131,13 +130,6 @@ class _Run:
                 if done is not None and done.items:
                     await progress.publish(self._lease.job_id, self._lease.library_id, done.version)
                 if done is not None and done.files:
-                    await self._remove_files()
+                    await remove_files(job_id=self._lease.job_id)
                 return done
         raise AssertionError("unreachable")
-
-    async def _remove_files(self) -> None:
-        """Remove export files of erased patrons. What fails is tried again by the worker's housekeeping."""
-        try:
-            await exports.expire_due()
-        except Exception as error:
-            fault(log, error, job_id=self._lease.job_id)

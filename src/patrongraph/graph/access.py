@@ -20,11 +20,11 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
-from patrongraph.context import Actor
+from patrongraph.context import Actor, ActorKind
 from patrongraph.graph.arguments import NO_VARIABLES, FieldArguments
 from patrongraph.graph.declare import Many, Pages, RootRows
 from patrongraph.graph.selection import Fragments, declaration_of
-from patrongraph.permissions import Permission, Public, Requires
+from patrongraph.permissions import Patrons, Permission, Public, Requires
 from patrongraph.settings import Settings
 
 SHORT_LIST = 5
@@ -154,6 +154,13 @@ class Walk:
         if is_root and not self._actor.signed_in and not any(isinstance(one, Public) for one in directives):
             self._unauthenticated(node, f"{type_.name}.{node.name.value}")
             return
+        if (
+            is_root
+            and self._actor.kind is ActorKind.PATRON
+            and not any(isinstance(one, Public | Patrons) for one in directives)
+        ):
+            self._not_for_patrons(f"{type_.name}.{node.name.value}", node)
+            return
         result = get_named_type(definition.type)
         if is_object_type(result) or is_interface_type(result):
             directives = [*directives, *_directives(result)]
@@ -168,6 +175,16 @@ class Walk:
                 f"{field} needs the permission {permission.value}, which you do not have.",
                 node,
                 extensions={"code": "FORBIDDEN", "field": field, "permission": permission.value},
+            ),
+        )
+
+    def _not_for_patrons(self, field: str, node: FieldNode) -> None:
+        self._limits.setdefault(
+            f"patrons {field}",
+            GraphQLError(
+                f"{field} is not for patrons: what you may see is in Query.viewer.",
+                node,
+                extensions={"code": "FORBIDDEN", "field": field},
             ),
         )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, dataclass_transform
 
 import strawberry
 
-from patrongraph.permissions import Permission, Public, Requires
+from patrongraph.permissions import Patrons, Permission, Public, Requires
 from patrongraph.problems import RefusedToProblem
 
 if TYPE_CHECKING:
@@ -139,9 +139,11 @@ class Watched:
 Declared = Expression | One | Many | Pages | RootRow | RootRows | ReadBack | Watched
 
 
-def _directives(permission: Permission | None, public: bool = False) -> Sequence[object]:
+def _directives(permission: Permission | None, public: bool = False, patrons: bool = False) -> Sequence[object]:
     if public:
         return [Public()]
+    if patrons:
+        return [Patrons()]
     return [] if permission is None else [Requires(permission=permission)]
 
 
@@ -186,11 +188,19 @@ def many(
 
 
 def declared(
-    spec: Declared, description: str, *, permission: Permission | None = None, public: bool = False
+    spec: Declared,
+    description: str,
+    *,
+    permission: Permission | None = None,
+    public: bool = False,
+    patrons: bool = False,
 ) -> Decorator:
-    """Decorate a method that only names arguments and result; `spec` says how it is compiled."""
+    """Decorate a method that only names arguments and result; `spec` says how it is compiled.
+
+    `patrons` opens a root field, which takes no permission then, to patrons who are signed in.
+    """
     decorator: Decorator = strawberry.field(
-        description=description, metadata={KEY: spec}, directives=_directives(permission, public)
+        description=description, metadata={KEY: spec}, directives=_directives(permission, public, patrons)
     )
     return decorator
 

@@ -9,10 +9,10 @@ import orjson
 from patrongraph import db
 from patrongraph.audit.actions import record
 from patrongraph.context import Actor, ActorKind
-from patrongraph.jobs import problems, progress
+from patrongraph.jobs import idempotency, problems, progress
 from patrongraph.jobs.models import JobKind, JobState
 from patrongraph.permissions import Forbidden, Permission
-from patrongraph.problems import invalid, not_found
+from patrongraph.problems import not_found
 
 FINISHED = frozenset({JobState.SUCCEEDED, JobState.COMPLETED_WITH_ISSUES, JobState.CANCELLED, JobState.FAILED})
 
@@ -25,27 +25,8 @@ PERMISSIONS = {
 }
 """What it takes to start a job of a kind, and so to stop one."""
 
-LONGEST_KEY = 200
-"""Most characters of an idempotency key."""
-
-NO_BODY = "0" * 64
-"""Stands for the hash of a request whose caller gave none."""
-
-# Takes the key for this transaction; a second taker waits here until the first has committed or rolled back.
-CLAIM_KEY = """
-INSERT INTO idempotency_key (library_id, actor, key, body_sha256, created_at)
-VALUES ($1, $2, $3, $4, now())
-ON CONFLICT (library_id, actor, key) DO NOTHING
-RETURNING id
-"""
-
-# What the key was used for before.
-READ_KEY = "SELECT body_sha256, job_id FROM idempotency_key WHERE library_id = $1 AND actor = $2 AND key = $3"
-
-# Remembers which job the key made.
-BIND_KEY = """
-UPDATE idempotency_key SET job_id = $4 WHERE library_id = $1 AND actor = $2 AND key = $3 RETURNING id
-"""
+VERB = "job"
+"""Names a job to the idempotency keys; the body says which kind and about whom."""
 
 INSERT_JOB = """
 INSERT INTO job (library_id, kind, state, params, itemised, total, done, skipped, failed, version, created_at,
@@ -101,18 +82,8 @@ async def find_replay(actor: Actor, idempotency_key: str | None, body_hash: str 
     Call it before any check that the first request may have made fail, such as whether patrons exist.
     Raises Refused: IDEMPOTENCY_MISMATCH when the key came with another body, INVALID_INPUT when it is too long.
     """
-    if idempotency_key is None:
-        return None
-    if not 1 <= len(idempotency_key) <= LONGEST_KEY:
-        raise invalid("input.idempotencyKey", f"An idempotency key has 1 to {LONGEST_KEY} characters.")
-    who = (actor.library, actor.key, idempotency_key)
-    if await db.value(CLAIM_KEY, *who, body_hash or NO_BODY) is not None:
-        return None
-    earlier = await db.row(READ_KEY, *who)
-    if earlier is None or earlier["body_sha256"] != (body_hash or NO_BODY):
-        raise problems.idempotency_mismatch()
-    job_id: int | None = earlier["job_id"]
-    return job_id
+    earlier = await idempotency.find(actor, idempotency_key, VERB, body_hash)
+    return None if earlier is None else int(earlier["job_id"])
 
 
 async def create(
@@ -145,8 +116,7 @@ async def create(
         actor.id if actor.kind is ActorKind.TOKEN else None,
         idempotency_key,
     )
-    if idempotency_key is not None:
-        await db.value(BIND_KEY, actor.library, actor.key, idempotency_key, job_id)
+    await idempotency.remember(actor, idempotency_key, {"job_id": job_id})
     return Created(job_id, replayed=False)
 
 

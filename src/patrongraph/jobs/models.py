@@ -1,6 +1,7 @@
 """Tables of long work: a job, its items and the keys that keep a request from starting it twice."""
 
 from enum import StrEnum
+from typing import Any
 
 from tortoise import fields
 from tortoise.models import Model
@@ -118,7 +119,7 @@ class JobItem(Model):
 
 
 class IdempotencyKey(Model):
-    """One key that an actor sent with a request, and the job that the request started."""
+    """One key that an actor sent with a request, and what the request came to."""
 
     id = Identity(primary_key=True)
     library = reference("Library")
@@ -126,11 +127,9 @@ class IdempotencyKey(Model):
     actor = fields.CharField(max_length=60)
     key = fields.CharField(max_length=200)
     body_sha256 = FixedChar(max_length=64)
-    job = optional_reference("Job")
-    job_id: int | None
+    result: Any = fields.JSONField(null=True)
     created_at = moment()
 
     class Meta:
         table = "idempotency_key"
         constraints = (unique("idempotency_key", "library_id", "actor", "key"),)
-        indexes = (set_index("idempotency_key", "job_id"),)

@@ -9,6 +9,7 @@ from patrongraph.context import Actor
 from patrongraph.patrons import problems
 from patrongraph.patrons.models import PatronStatus
 from patrongraph.problems import invalid
+from patrongraph.staff.actions import end_patron_sessions
 
 # Holds the patrons still, in id order, as every other writer does.
 LOCK_PATRONS = """
@@ -65,6 +66,8 @@ async def _set_status(
         changed = [patron_id for patron_id in sorted(locked) if locked[patron_id] == before]
         if changed:
             await db.rows(SET_STATUS, changed, after.value)
+            if after is not PatronStatus.ACTIVE:
+                await end_patron_sessions(changed)
             await record_many(actor, action, "patron", changed)
     as_set = frozenset(changed)
     return [StatusOutcome(patron_id, patron_id in as_set) for patron_id in asked]

@@ -36,6 +36,18 @@ class AddressKind(StrEnum):
     OTHER = "OTHER"
 
 
+class ObstacleCode(StrEnum):
+    """Why a patron cannot be erased now."""
+
+    OPEN_LOANS = "OPEN_LOANS"
+    OPEN_RESERVATIONS = "OPEN_RESERVATIONS"
+    DEBTS = "DEBTS"
+    CREDIT_BALANCE = "CREDIT_BALANCE"
+    EXPORT_IN_PROGRESS = "EXPORT_IN_PROGRESS"
+    PROTECTED = "PROTECTED"
+    NOT_INACTIVE = "NOT_INACTIVE"
+
+
 class Person(Model):
     """One human with accounts in several libraries; the row says nothing else."""
 

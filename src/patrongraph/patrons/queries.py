@@ -1,10 +1,12 @@
-"""What stands in the way of erasing a patron is asked by one SQL text, in a page, a preview and a purge alike."""
+"""Why a patron is refused service, and what stands in the way of erasing one: one SQL text each, for every door."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from patrongraph import db
+from patrongraph.patrons.models import ObstacleCode
 
 
 class ErasureAction(StrEnum):
@@ -14,16 +16,25 @@ class ErasureAction(StrEnum):
     PURGE = "PURGE"
 
 
-class ObstacleCode(StrEnum):
-    """Why a patron cannot be erased now."""
+class BlockReasonCode(StrEnum):
+    """A manual block, too high a debt, an inactive or an expired account."""
 
-    OPEN_LOANS = "OPEN_LOANS"
-    OPEN_RESERVATIONS = "OPEN_RESERVATIONS"
-    DEBTS = "DEBTS"
-    CREDIT_BALANCE = "CREDIT_BALANCE"
-    EXPORT_IN_PROGRESS = "EXPORT_IN_PROGRESS"
-    PROTECTED = "PROTECTED"
-    NOT_INACTIVE = "NOT_INACTIVE"
+    MANUAL = "MANUAL"
+    DEBT = "DEBT"
+    INACTIVE = "INACTIVE"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRefusal:
+    """One reason why a patron gets no service; block_id names a manual block, the sums belong to DEBT."""
+
+    code: BlockReasonCode
+    message: str
+    block_id: int | None
+    debt: Decimal | None
+    level: Decimal | None
+    amount_to_clear: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,47 @@ class Obstacle:
     code: ObstacleCode
     count: int
     ids: tuple[int, ...]
+
+
+# Whether block b stands now.
+ACTIVE_BLOCK = "b.lifted_at IS NULL AND (b.expires_at IS NULL OR b.expires_at > now())"
+
+# The debt from which library {library} refuses service: null for never, 0 for any debt.
+BLOCK_LEVEL = "(SELECT policy.block_level FROM library policy WHERE policy.id = {library})"
+
+# {patron}: the alias of a patron row. {library}: an SQL bigint. Debt is what is left of all charges together, so a
+# credit on one counts against what is owed on another. Who owes nothing is never blocked for it, and the amount that
+# clears is the whole debt or, where less is enough, what brings it one cent below the level.
+_BLOCK_REASONS = f"""
+SELECT 1 AS place, 'MANUAL' AS code, b.id AS block_id, coalesce(b.message, 'Blocked by staff.') AS message,
+       NULL::numeric AS debt, NULL::numeric AS level, NULL::numeric AS amount_to_clear
+FROM block b
+WHERE b.patron_id = {{patron}}.id AND b.library_id = {{library}} AND {ACTIVE_BLOCK}
+UNION ALL
+SELECT 2, 'DEBT', NULL, 'Owes as much as the library allows, or more; payment lifts this block.',
+       owed.total, owed.level, least(owed.total, owed.total - owed.level + 0.01)
+FROM (
+    SELECT sum(e.outstanding) AS total, {BLOCK_LEVEL} AS level
+    FROM ledger_entry e
+    WHERE e.patron_id = {{patron}}.id AND e.library_id = {{library}} AND e.kind = 'CHARGE' AND e.outstanding <> 0
+) AS owed
+WHERE owed.total > 0 AND owed.total >= owed.level
+UNION ALL
+SELECT 3, 'INACTIVE', NULL, 'The account is not in use.', NULL, NULL, NULL
+WHERE {{patron}}.status <> 'ACTIVE'
+UNION ALL
+SELECT 4, 'EXPIRED', NULL, 'The account has expired.', NULL, NULL, NULL
+WHERE {{patron}}.expires_on < current_date
+"""
+
+
+def block_reasons_sql(patron: str, library: str) -> str:
+    """Return the SELECT of all reasons why one patron is refused service, beside an outer row of it.
+
+    Columns: place (their order, then by block_id), code, block_id, message, debt, level, amount_to_clear.
+    `patron` is the alias of the outer row, `library` an SQL expression of type bigint.
+    """
+    return _BLOCK_REASONS.format(patron=patron, library=library)
 
 
 # {ids}: an SQL bigint[] of patrons. {purge}: an SQL boolean. One row for each patron and code.
@@ -124,6 +176,15 @@ GROUP BY GROUPING SETS ((obstacle.code), ())
 ORDER BY obstacle.code
 """
 
+# Every reason why one patron of a library is refused service.
+SERVICE_REFUSALS = f"""
+SELECT reason.code, reason.message, reason.block_id, reason.debt, reason.level, reason.amount_to_clear
+FROM patron p
+JOIN LATERAL ({block_reasons_sql("p", "$1::bigint")}) AS reason ON true
+WHERE p.id = $2 AND p.library_id = $1::bigint
+ORDER BY reason.place, reason.block_id
+"""
+
 # Which of these patrons are the library's.
 OWN_PATRONS = "SELECT id FROM patron WHERE id = ANY($1::bigint[]) AND library_id = $2 ORDER BY id"
 
@@ -137,3 +198,23 @@ async def obstacles(library_id: int, patron_ids: Iterable[int], action: ErasureA
 async def own_patrons(library_id: int, patron_ids: Iterable[int]) -> list[int]:
     """Return which of these ids are patrons of the library, ascending."""
     return [row["id"] for row in await db.rows(OWN_PATRONS, list(patron_ids), library_id)]
+
+
+async def service_refusals(library_id: int, patron_id: int) -> list[ServiceRefusal]:
+    """Return every reason why the patron gets no loan, renewal or reservation now; empty when there is none.
+
+    The same as Patron.blockReasons. To decide on it, lock the patron's row first: blocks, ledger entries and
+    changes of status lock it too. Also empty for a patron that is not the library's.
+    """
+    found = await db.rows(SERVICE_REFUSALS, library_id, patron_id)
+    return [
+        ServiceRefusal(
+            BlockReasonCode(row["code"]),
+            row["message"],
+            row["block_id"],
+            row["debt"],
+            row["level"],
+            row["amount_to_clear"],
+        )
+        for row in found
+    ]

@@ -2,11 +2,12 @@
 
 import datetime as dt
 from decimal import Decimal
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+import patrongraph.patrons.problems  # noqa: F401 - makes enumerations of two of these
+from patrongraph.audit.types import AuditEvent
 from patrongraph.circulation.models import ReservationState
 from patrongraph.circulation.types import (
     Debt,
@@ -37,28 +38,27 @@ from patrongraph.graph.declare import (
     one,
 )
 from patrongraph.libraries.types import Branch, LibrarySummary
-from patrongraph.patrons.models import AddressKind, PatronStatus
-from patrongraph.patrons.queries import ErasureAction, ObstacleCode, obstacles_sql
+from patrongraph.patrons.models import AddressKind, ObstacleCode, PatronStatus
+from patrongraph.patrons.queries import (
+    ACTIVE_BLOCK,
+    BLOCK_LEVEL,
+    BlockReasonCode,
+    ErasureAction,
+    block_reasons_sql,
+    obstacles_sql,
+)
+from patrongraph.permissions import Permission
+from patrongraph.staff.types import StaffUser
 
 if TYPE_CHECKING:
     from patrongraph.groups.types import PatronGroup
 
 LazyGroup = Annotated["PatronGroup", strawberry.lazy("patrongraph.groups.types")]
 
-strawberry.enum(PatronStatus, description="Whether an account is in use. Blocked and expired are worked out.")
+# PatronStatus and ObstacleCode are made GraphQL enumerations in patrons.problems, which lies lower.
 strawberry.enum(AddressKind, description="What an address is for.")
 strawberry.enum(ErasureAction, description="The two ways to erase a patron.")
-strawberry.enum(ObstacleCode, description="Why a patron cannot be erased now.")
-
-
-@strawberry.enum(description="Why a patron is refused service.")
-class BlockReasonCode(StrEnum):
-    """A manual block, too high a debt, an inactive or an expired account."""
-
-    MANUAL = "MANUAL"
-    DEBT = "DEBT"
-    INACTIVE = "INACTIVE"
-    EXPIRED = "EXPIRED"
+strawberry.enum(BlockReasonCode, description="Why a patron is refused service.")
 
 
 @graph_type(source="address", scope=IN_LIBRARY, prefix="addr", description="One address of one patron.")
@@ -84,9 +84,6 @@ class Card(Node):
     created_at: dt.datetime = column("created_at", "When it was issued.")
 
 
-_ACTIVE_BLOCK = "b.lifted_at IS NULL AND (b.expires_at IS NULL OR b.expires_at > now())"
-
-
 @graph_type(source="block", scope=IN_LIBRARY, prefix="block", description="A block placed by staff.")
 class Block(Node):
     """Kept after it is lifted. The block for debts is none of these: it is in blockReasons."""
@@ -95,8 +92,12 @@ class Block(Node):
     comment: str = column("comment", "Why, for staff.")
     message: str | None = column("message", "What the patron is told.")
     placed_at: dt.datetime = column("placed_at", "When it was placed.")
+    placed_by: StaffUser | None = one(
+        "{t}.id = {p}.placed_by_id", "Who placed it; null for a program, an import or the command line."
+    )
     expires_at: dt.datetime | None = column("expires_at", "When it ends by itself.")
     lifted_at: dt.datetime | None = column("lifted_at", "When staff lifted it.")
+    lifted_by: StaffUser | None = one("{t}.id = {p}.lifted_by_id", "Who lifted it; null as for placedBy.")
     lift_reason: str | None = column("lift_reason", "Why it was lifted.")
     active: bool = expression(
         "({t}.lifted_at IS NULL AND ({t}.expires_at IS NULL OR {t}.expires_at > now()))",
@@ -104,27 +105,8 @@ class Block(Node):
     )
 
 
-_LEVEL = "(SELECT policy.block_level FROM library policy WHERE policy.id = {library})"
 # Level 0 means any debt; a patron who owes nothing is never blocked for it.
-_DEBT_BLOCKS = f"{{debt}}.total > 0 AND {{debt}}.total >= {_LEVEL}"
-
-_BLOCK_REASONS = f"""(
-    SELECT 1 AS place, 'MANUAL' AS code, b.id AS block_id, coalesce(b.message, 'Blocked by staff.') AS message,
-           NULL::numeric AS debt, NULL::numeric AS level, NULL::numeric AS amount_to_clear
-    FROM block b WHERE b.patron_id = {{p}}.id AND b.library_id = {{library}} AND {_ACTIVE_BLOCK}
-    UNION ALL
-    SELECT 2, 'DEBT', NULL, 'Owes as much as the library allows, or more; payment lifts this block.',
-           owed.total, owed.level, least(owed.total, owed.total - owed.level + 0.01)
-    FROM (SELECT sum(e.outstanding) AS total, {_LEVEL} AS level FROM ledger_entry e
-          WHERE e.patron_id = {{p}}.id AND e.library_id = {{library}} AND e.kind = 'CHARGE'
-                AND e.outstanding <> 0) owed
-    WHERE owed.total > 0 AND owed.total >= owed.level
-    UNION ALL
-    SELECT 3, 'INACTIVE', NULL, 'The account is not in use.', NULL, NULL, NULL WHERE {{p}}.status <> 'ACTIVE'
-    UNION ALL
-    SELECT 4, 'EXPIRED', NULL, 'The account has expired.', NULL, NULL, NULL
-    WHERE {{p}}.expires_on < current_date
-)"""
+_DEBT_BLOCKS = f"{{debt}}.total > 0 AND {{debt}}.total >= {BLOCK_LEVEL}"
 
 
 @graph_type(source=None, scope=FROM_PARENT, description="One reason why a patron is refused service.")
@@ -219,20 +201,23 @@ class Patron(Node):
     last_activity_at: dt.datetime | None = column("last_activity_at", "When the account was last used.")
     status: PatronStatus = column("status", "Whether the account is in use.")
     status_changed_at: dt.datetime = column("status_changed_at", "Since when it has that status.")
+    purge_after: dt.datetime | None = column(
+        "purge_after", "When the account that is PENDING_PURGE will be erased; until then it can be restored."
+    )
     protected: bool = column("protected", "Whether it is kept from deletion and purge.")
     version: int = column("version", "Grows with each edit; an edit names the version that it saw.")
     notes: str | None = column("notes", "What staff wrote about the patron.")
     blocked: bool = expression(
         "({t}.status <> 'ACTIVE' OR coalesce({t}.expires_on < current_date, false)"
         f" OR coalesce({_DEBT_BLOCKS}, false) OR EXISTS (SELECT FROM block b WHERE b.patron_id = {{t}}.id"
-        f" AND b.library_id = {{library}} AND {_ACTIVE_BLOCK}))",
+        f" AND b.library_id = {{library}} AND {ACTIVE_BLOCK}))",
         "Whether the patron is refused service, for any reason.",
     )
     block_reasons: list[BlockReason] = many(
         "true",
         "Every reason why, with the payment that would clear a debt.",
         order="{t}.place, {t}.block_id",
-        source=_BLOCK_REASONS,
+        source=f"({block_reasons_sql('{p}', '{library}')})",
     )
     open_loan_count: int = expression("{open_loans}.total", "Loans not yet returned, lost ones included.")
     overdue_loan_count: int = expression("{open_loans}.overdue", "Open loans past their due time, not lost ones.")
@@ -279,4 +264,12 @@ class Patron(Node):
         "Everything that stands in the way of deleting or purging the patron; empty when nothing does.",
     )
     def obstacles(self, to: ErasureAction) -> list[Obstacle]:
+        compiled()
+
+    @declared(
+        Pages("{t}.subject_kind = 'patron' AND {t}.subject_id = {p}.id", NEWEST),
+        "What was done to this account, newest first.",
+        permission=Permission.AUDIT_VIEW,
+    )
+    def activity(self, first: int, after: str | None = None) -> Connection[AuditEvent]:
         compiled()

@@ -58,8 +58,13 @@ RETURNING id
 # Notes when somebody last signed in.
 NOTE_SIGN_IN = "UPDATE staff_user SET last_signed_in_at = now() WHERE id = $1"
 
-# Ends one session of a staff member.
-DELETE_SESSION = "DELETE FROM session WHERE id = $1 AND staff_user_id = $2 RETURNING id"
+# Ends one session of a staff member, or of a patron ($3).
+DELETE_SESSION = """
+DELETE FROM session WHERE id = $1 AND CASE WHEN $3::boolean THEN patron_id ELSE staff_user_id END = $2 RETURNING id
+"""
+
+# Ends all sessions of patrons.
+DELETE_PATRON_SESSIONS = "DELETE FROM session WHERE patron_id = ANY($1::bigint[]) RETURNING id"
 
 # Ends all sessions of a staff member but one (null: every one).
 DELETE_SESSIONS = "DELETE FROM session WHERE staff_user_id = $1 AND id IS DISTINCT FROM $2 RETURNING id"
@@ -173,7 +178,7 @@ async def sign_out(actor: Actor) -> bool:
     if actor.session_id is None:
         return False
     async with db.transaction():
-        ended = await db.value(DELETE_SESSION, actor.session_id, actor.id)
+        ended = await db.value(DELETE_SESSION, actor.session_id, actor.id, actor.kind is ActorKind.PATRON)
         if ended is not None:
             await record(actor, "session.close", ("session", actor.session_id))
     identify.forget_session(actor.session_id)
@@ -324,6 +329,11 @@ async def revoke_token(actor: Actor, token_id: int) -> bool:
             await record(actor, "token.revoke", ("token", token_id))
     identify.forget_actor(ActorKind.TOKEN, token_id)
     return found["revoked_at"] is None
+
+
+async def end_patron_sessions(patron_ids: Sequence[int]) -> int:
+    """Sign patrons out everywhere, inside the transaction that takes away why they were let in; returns how many."""
+    return len(await db.rows(DELETE_PATRON_SESSIONS, list(patron_ids)))
 
 
 async def delete_expired_sessions() -> int:

@@ -58,8 +58,8 @@ async def identify(*, session_token: str | None, authorization: str | None, fres
     """Return who acts: the bearer token's actor, else the session's, else ANONYMOUS when neither is given.
 
     A look-up is remembered for at most `actor_cache_seconds`, and never beyond the credential's expiry;
-    `fresh` looks again. Raises Unauthenticated for anything given that is malformed, unknown, expired,
-    revoked or disabled.
+    `fresh` looks again. A patron is looked up each time, so that their session ends everywhere at once. Raises
+    Unauthenticated for anything given that is malformed, unknown, expired, revoked or disabled.
     """
     if authorization:
         token = _bearer(authorization)
@@ -83,8 +83,10 @@ async def still_valid(actor: Actor) -> Actor | None:
     """
     if actor.kind in {ActorKind.ANONYMOUS, ActorKind.SYSTEM}:
         return actor
-    if actor.session_id is not None and not await db.value(queries.SESSION_OPEN, actor.session_id, actor.id):
-        return None
+    if actor.session_id is not None:
+        is_patron = actor.kind is ActorKind.PATRON
+        if not await db.value(queries.SESSION_OPEN, actor.session_id, actor.id, is_patron):
+            return None
     permissions = await current_permissions(actor.kind, actor.id, actor.library_id)
     return None if permissions is None else replace(actor, permissions=permissions)
 
@@ -94,7 +96,8 @@ async def current_permissions(
 ) -> frozenset[Permission] | None:
     """Return what an actor may do now, or None when they are gone, disabled, revoked or expired.
 
-    For workers, which look again before each chunk. The SYSTEM may always do everything.
+    For workers, which look again before each chunk. The SYSTEM may always do everything; a patron has no
+    permissions, and is gone also while a block of staff stands.
     """
     match kind:
         case ActorKind.SYSTEM:
@@ -103,6 +106,8 @@ async def current_permissions(
             found = await db.row(queries.CURRENT_STAFF_PERMISSIONS, actor_id, library_id)
         case ActorKind.TOKEN:
             found = await db.row(queries.CURRENT_BEARER_PERMISSIONS, actor_id, library_id)
+        case ActorKind.PATRON:
+            found = await db.row(queries.CURRENT_PATRON_PERMISSIONS, actor_id, library_id)
         case _:
             return None
     return None if found is None else parse_permissions(found["permissions"])
@@ -145,7 +150,7 @@ async def _remembered(key: str, look_up: Callable[[str], Awaitable[tuple[Actor, 
         return actor
     seen = _cache.forgotten
     actor, seconds_left = await look_up(key)
-    longest = get_settings().actor_cache_seconds
+    longest = 0 if actor.kind is ActorKind.PATRON else get_settings().actor_cache_seconds
     _cache.put(key, actor, longest if seconds_left is None else min(longest, seconds_left), seen)
     return actor
 
@@ -161,7 +166,7 @@ async def _session_actor(digest: str) -> tuple[Actor, float | None]:
     if found["unseen"]:
         await db.rows(queries.TOUCH_SESSION, found["session_id"])
     actor = Actor(
-        ActorKind.STAFF,
+        ActorKind.PATRON if found["is_patron"] else ActorKind.STAFF,
         found["id"],
         found["library_id"],
         parse_permissions(found["permissions"]),

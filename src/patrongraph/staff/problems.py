@@ -29,9 +29,9 @@ class SignInFailed(Problem):
     """Says the lock-out rule each time, so that it need not say whether the user exists."""
 
 
-@strawberry.type(description="Several libraries know this username: send the library's code as well.")
+@strawberry.type(description="Several libraries know this username or barcode: send the library's code as well.")
 class LibraryRequired(Problem):
-    """Usernames are unique in one library only."""
+    """Usernames and barcodes are unique in one library only."""
 
 
 @strawberry.type(description="Sign in again with the password first; it holds for 5 minutes.")

@@ -12,13 +12,24 @@ ARRAY(SELECT DISTINCT unnest(role.permissions)
       FROM staff_role JOIN role ON role.id = staff_role.role_id AND role.library_id = u.library_id
       WHERE staff_role.staff_user_id = u.id) AS permissions"""
 
-# Who holds a session, what they may do, and for how long it holds.
+# Whether patron p may be signed in now: the account is in use, and no block of staff stands. Debts and expiry do not
+# matter here: who owes must be able to see what.
+_MAY_BE_IN = """
+(p.status = 'ACTIVE' AND NOT EXISTS (
+    SELECT FROM block b WHERE b.patron_id = p.id AND b.library_id = p.library_id
+           AND b.lifted_at IS NULL AND (b.expires_at IS NULL OR b.expires_at > now())))"""
+
+# Who holds a session, staff or patron, what they may do, and for how long it holds. A patron's does not outlive a
+# change of the account's status, whoever made it: an import deactivates and reactivates patrons too.
 SESSION_BY_DIGEST = f"""
-SELECT s.id AS session_id, u.id, u.library_id, u.active,
+SELECT s.id AS session_id, coalesce(u.id, p.id) AS id, s.library_id, p.id IS NOT NULL AS is_patron,
+       CASE WHEN p.id IS NULL THEN u.active ELSE {_MAY_BE_IN} AND s.created_at >= p.status_changed_at END AS active,
        extract(epoch FROM s.expires_at - now())::float8 AS seconds_left,
        s.last_seen_at < now() - interval '1 minute' AS unseen, {_STAFF_PERMISSIONS}
-FROM session s JOIN staff_user u ON u.id = s.staff_user_id AND u.library_id = s.library_id
-WHERE s.token_sha256 = $1
+FROM session s
+LEFT JOIN staff_user u ON u.id = s.staff_user_id AND u.library_id = s.library_id
+LEFT JOIN patron p ON p.id = s.patron_id AND p.library_id = s.library_id
+WHERE s.token_sha256 = $1 AND coalesce(u.id, p.id) IS NOT NULL
 """
 
 # What an API token may do, and for how long it holds (null: without end).
@@ -47,8 +58,16 @@ SELECT permissions FROM api_token
 WHERE id = $1 AND library_id = $2 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 """
 
-# Whether a session is still open.
-SESSION_OPEN = "SELECT 1 FROM session WHERE id = $1 AND staff_user_id = $2 AND expires_at > now()"
+# A row when a patron of a library may still be signed in; patrons have no permissions.
+CURRENT_PATRON_PERMISSIONS = f"""
+SELECT '{{}}'::text[] AS permissions FROM patron p WHERE p.id = $1 AND p.library_id = $2 AND {_MAY_BE_IN}
+"""
+
+# Whether a session of a staff member, or of a patron ($3), is still open.
+SESSION_OPEN = """
+SELECT 1 FROM session
+WHERE id = $1 AND CASE WHEN $3::boolean THEN patron_id ELSE staff_user_id END = $2 AND expires_at > now()
+"""
 
 # Whether the password was typed for a session within so many minutes.
 REAUTHENTICATED = """

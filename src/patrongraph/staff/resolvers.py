@@ -49,12 +49,19 @@ ChangePasswordResult = Annotated[
 ]
 
 
+_VIEWERS = {
+    ActorKind.STAFF: "StaffViewer",
+    ActorKind.TOKEN: "TokenViewer",
+    ActorKind.PATRON: "PatronViewer",
+}
+
+
 def _where_viewer(where: Where) -> None:
     where.add("{t}.id = {actor}")
 
 
 def _pick_viewer(where: Where) -> str | None:
-    return {ActorKind.STAFF: "StaffViewer", ActorKind.TOKEN: "TokenViewer"}.get(where.actor.kind)
+    return _VIEWERS.get(where.actor.kind)
 
 
 def session_cookie(token: str, seconds: int) -> str:
@@ -71,7 +78,7 @@ def session_cookie(token: str, seconds: int) -> str:
 class StaffQuery:
     """Query.viewer, staff, roles and apiTokens."""
 
-    @declared(RootRow(_where_viewer, _pick_viewer), "Who you are and what you may do.")
+    @declared(RootRow(_where_viewer, _pick_viewer), "Who you are and what you may do.", patrons=True)
     def viewer(self) -> Viewer:
         compiled()
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -10,6 +10,11 @@ from patrongraph.graph.connections import Node
 from patrongraph.graph.declare import IN_LIBRARY, column, expression, graph_type, key, many, one
 from patrongraph.libraries.types import Library
 from patrongraph.permissions import Permission
+
+if TYPE_CHECKING:
+    from patrongraph.own_account.types import PatronViewer
+
+LazyPatronViewer = Annotated["PatronViewer", strawberry.lazy("patrongraph.own_account.types")]
 
 _KNOWN = ", ".join(f"'{permission.value}'" for permission in Permission)
 
@@ -123,8 +128,8 @@ class TokenViewer:
 
 
 Viewer = Annotated[
-    StaffViewer | TokenViewer,
-    strawberry.union("Viewer", description="Who asks: a staff member or a program."),
+    StaffViewer | TokenViewer | LazyPatronViewer,
+    strawberry.union("Viewer", description="Who asks: a staff member, a program or a patron."),
 ]
 
 

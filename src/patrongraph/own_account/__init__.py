@@ -1,0 +1,1 @@
+"""What patrons do themselves: sign in, and see their own account."""

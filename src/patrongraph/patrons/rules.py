@@ -1,0 +1,174 @@
+"""What the fields of an account may hold: a file of its own, because registering, editing and PINs all ask it.
+
+Nothing here reads the database. Reasons are collected, so that a form is told all of them at once.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from unicodedata import normalize
+
+from patrongraph.db import storable
+from patrongraph.patrons.models import AddressKind
+from patrongraph.problems import InvalidField, ProblemCode
+
+LONGEST_NOTES = 10_000
+MOST_ADDRESSES = 10
+OLDEST_YEARS = 130
+FURTHEST_YEARS = 100
+PIN_SHORTEST, PIN_LONGEST = 4, 12
+
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
+_BARCODE = re.compile(r"[!-~]+")
+_PIN = re.compile(rf"[0-9]{{{PIN_SHORTEST},{PIN_LONGEST}}}")
+_DIGITS_UP = "01234567890123456789012"
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text column: what people call it, its length, and whether it may be null and have lines."""
+
+    name: str
+    longest: int
+    nullable: bool = True
+    lines: bool = False
+
+
+_TEXTS = {
+    "first_name": _Text("given name", 200, nullable=False),
+    "middle_name": _Text("middle name", 200),
+    "last_name": _Text("family name", 200, nullable=False),
+    "preferred_name": _Text("preferred name", 200),
+    "email": _Text("e-mail address", 320),
+    "phone": _Text("telephone number", 60),
+    "category": _Text("category", 100, nullable=False),
+    "username": _Text("username", 100),
+    "barcode": _Text("barcode", 100, nullable=False),
+    "notes": _Text("notes", LONGEST_NOTES, lines=True),
+}
+
+_LENGTHS = {"street": 200, "postal_code": 20, "city": 100, "region": 100, "country": 100}
+
+
+@dataclass(frozen=True, slots=True)
+class PostalAddress:
+    """One address as it was given."""
+
+    kind: AddressKind = AddressKind.HOME
+    street: str = ""
+    postal_code: str = ""
+    city: str = ""
+    region: str = ""
+    country: str = ""
+
+    def lines(self) -> tuple[str, ...]:
+        """Return everything but the kind."""
+        return self.street, self.postal_code, self.city, self.region, self.country
+
+
+@dataclass(slots=True)
+class Reasons:
+    """Collects what is wrong; `root` is the path of the input object that holds the fields."""
+
+    root: str
+    found: list[InvalidField] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+    def add(self, name: str, message: str, code: ProblemCode = ProblemCode.INVALID_INPUT) -> None:
+        """Note one reason against a field, named as a column is."""
+        first, *rest = name.split("_")
+        path = f"{self.root}.{first}{''.join(map(str.title, rest))}"
+        self.names.add(name)
+        self.found.append(InvalidField(field=path, code=code, message=message))
+
+
+def clean(given: Mapping[str, object], reasons: Reasons) -> dict[str, object]:
+    """Return columns as they are stored: text trimmed, and nothing as null or, where a column has none, as ''."""
+    cleaned: dict[str, object] = {}
+    for name, value in given.items():
+        if name in _TEXTS:
+            cleaned[name] = _text(name, value, reasons)
+        elif isinstance(value, dt.date):
+            cleaned[name] = _day(name, value, reasons)
+        else:
+            cleaned[name] = value
+    return cleaned
+
+
+def check_name(values: Mapping[str, object], reasons: Reasons) -> None:
+    """Note when there is no name to call the patron by."""
+    if not values.get("first_name") and not values.get("last_name"):
+        reasons.add("last_name", "A patron needs a given name or a family name.")
+
+
+def clean_addresses(given: Sequence[PostalAddress], reasons: Reasons) -> list[PostalAddress]:
+    """Return the addresses as they are stored."""
+    if len(given) > MOST_ADDRESSES:
+        reasons.add("addresses", f"A patron may have {MOST_ADDRESSES} addresses.")
+        return []
+    cleaned = []
+    for place, address in enumerate(given):
+        here = Reasons(f"{reasons.root}.addresses.{place}", reasons.found)
+        parts = {name: _part(name, getattr(address, name), here) for name in _LENGTHS}
+        if not any(parts.values()):
+            reasons.add(f"addresses.{place}", "An address needs at least one of its lines.")
+        cleaned.append(PostalAddress(kind=address.kind, **parts))
+    return cleaned
+
+
+def check_pin(pin: str, reasons: Reasons) -> None:
+    """Note when a PIN is anything but digits, or among the first that are guessed."""
+    if not _PIN.fullmatch(pin):
+        reasons.add("pin", f"A PIN has {PIN_SHORTEST} to {PIN_LONGEST} digits and nothing else.")
+    elif len(set(pin)) == 1 or pin in _DIGITS_UP or pin[::-1] in _DIGITS_UP:
+        reasons.add("pin", "This PIN is among the first that are guessed: choose another.")
+
+
+def _text(name: str, value: object, reasons: Reasons) -> str | None:
+    rule = _TEXTS[name]
+    # The same letters arrive composed or decomposed, by keyboard and system.
+    text = normalize("NFC", str(value)).strip() if value is not None else ""
+    if not _printable(text, lines=rule.lines):
+        reasons.add(name, f"The {rule.name} holds a character that cannot be shown.")
+    elif len(text) > rule.longest:
+        reasons.add(name, f"The {rule.name} may have at most {rule.longest} characters.")
+    elif name == "barcode" and not _BARCODE.fullmatch(text):
+        reasons.add(name, "A barcode has letters, digits and signs without accents, and no spaces.")
+    elif name == "email" and text and not _EMAIL.fullmatch(text):
+        reasons.add(name, "An e-mail address is written like anna@example.org.")
+    elif name == "username" and any(map(str.isspace, text)):
+        reasons.add(name, "A username has no spaces.")
+    return text or (None if rule.nullable else "")
+
+
+def _day(name: str, value: dt.date, reasons: Reasons) -> dt.date:
+    today = dt.datetime.now(dt.UTC).date()
+    if name == "date_of_birth" and value > today:
+        reasons.add(name, "The date of birth lies in the future.")
+    elif name == "date_of_birth" and value.year < today.year - OLDEST_YEARS:
+        reasons.add(name, f"The date of birth lies more than {OLDEST_YEARS} years back.")
+    elif abs(value.year - today.year) > FURTHEST_YEARS and name == "expires_on":
+        reasons.add(name, f"The account's last day lies more than {FURTHEST_YEARS} years away.")
+    return value
+
+
+def check_not_expired(values: Mapping[str, object], reasons: Reasons) -> None:
+    """Note when a new account could not be used for a day."""
+    last_day = values.get("expires_on")
+    if isinstance(last_day, dt.date) and last_day < dt.datetime.now(dt.UTC).date():
+        reasons.add("expires_on", "The last day of a new account lies in the past.")
+
+
+def _part(name: str, value: str, reasons: Reasons) -> str:
+    text = normalize("NFC", value).strip()
+    if not _printable(text, lines=False):
+        reasons.add(name, "The address holds a character that cannot be shown.")
+    elif len(text) > _LENGTHS[name]:
+        reasons.add(name, f"This line of the address may have at most {_LENGTHS[name]} characters.")
+    return text
+
+
+def _printable(text: str, *, lines: bool) -> bool:
+    kept = text.replace("\n", "").replace("\r", "").replace("\t", "") if lines else text
+    return storable(text) and not any(char < " " or "\x7f" <= char <= "\x9f" for char in kept)
