@@ -11,7 +11,7 @@ TESTS ?= tests
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check schema migrate bench lock
+.PHONY: help up test check schema migrate bench wipe lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,15 +29,20 @@ check: $(DEV) ## Lint, format, types, import order, and whether schema.graphql i
 	$(BIN)/lint-imports
 	$(BIN)/patrongraph schema --check schema.graphql
 
-schema: $(DEV) ## Write schema.graphql anew from the code
+schema: $(DEV) ## Write schema.graphql and docs/patron-data.schema.json anew from the code
 	$(BIN)/patrongraph schema > schema.graphql.part
 	mv schema.graphql.part schema.graphql
+	$(BIN)/patrongraph export --schema > docs/patron-data.schema.json.part
+	mv docs/patron-data.schema.json.part docs/patron-data.schema.json
 
 migrate: $(RUN) ## Bring the database of the settings (or the embedded one) up to date
 	$(BIN)/patrongraph migrate
 
 bench: $(DEV) ## Measure against hand-written SQL; writes bench/results.json (SCALE=0.05 takes seconds)
 	SCALE=$(SCALE) $(BIN)/python -m bench
+
+wipe: $(DEV) ## Prove on a larger library that nothing of erased patrons remains, down to the data files
+	PATRONGRAPH_WIPE_PATRONS=$(or $(PATRONS),2000) $(BIN)/python -m pytest -n 0 tests/wipe
 
 # The lock holds for Linux and macOS and every Python from 3.11 on (markers), and names no index.
 lock: python ## Pin every dependency anew in requirements/*.txt

@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from bench import exports, loading, product, purge, reads, results
+from bench import at_rest, exports, loading, product, purge, reads, results
 from bench.house import ROOT, Child, House, house
 from bench.meter import megabytes, resident
 from bench.results import Result, judged
 
-PARTS = ("reads", "export", "memory", "purge")
+PARTS = ("reads", "export", "memory", "purge", "at-rest")
 IDLE_TARGET = "<= 150"
 
 LIBRARIES = """
@@ -84,6 +84,8 @@ def measure(opened: House, given: argparse.Namespace, library: int) -> list[Resu
         if "purge" in given.only:
             found += purge.run(opened, worker)
         opened.stop(worker)
+    if "at-rest" in given.only:
+        found += at_rest.run(opened)
     return found
 
 

@@ -156,7 +156,9 @@ def house(folder: Path, scale: float, *, keep: bool, reuse: bool) -> Iterator[Ho
     try:
         with Servers(folder) as servers:
             found = servers.addresses
-            settings = Settings(database_url=found.database_url, redis_url=found.redis_url, data_dir=folder)
+            settings = Settings(
+                database_url=found.database_url, redis_url=found.redis_url, data_dir=folder, at_rest_window=""
+            )
             settings = with_secret_key(settings, make=True)
             use_settings(settings)
             opened = House(settings, scale)

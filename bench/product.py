@@ -78,9 +78,14 @@ async def finish(job: int, begun: float) -> Finished:
 
 async def purge(library: int, category: str, count: int) -> Finished:
     """Purge the inactive patrons of a category through the real pipeline; a worker must be running."""
+    actor, chosen = system_actor(library), PatronCriteria(category=category)
+    shown = await erasure.start(actor, criteria=chosen, dry_run=True)
+    assert isinstance(shown, erasure.PurgePreview)
+    assert shown.confirmation is not None
     begun = time.perf_counter()
-    chosen = PatronCriteria(category=category)
-    started = await erasure.start(system_actor(library), criteria=chosen, confirm_count=count)
+    started = await erasure.start(
+        actor, criteria=chosen, confirm_count=count, confirmation_token=shown.confirmation.token
+    )
     assert isinstance(started, erasure.PurgeStarted)
     return await finish(started.job_id, begun)
 

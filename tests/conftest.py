@@ -180,6 +180,7 @@ def settings(request: pytest.FixtureRequest, worker_number: int) -> Iterator[Set
             secret_key=SecretStr("a secret for the tests, long enough to be one"),
             data_dir=data_dir,
             listen="127.0.0.1:0",
+            at_rest_window="",
         )
         use_settings(made)
         yield made

@@ -58,6 +58,10 @@ async def test_doctor_ends_with_1_until_a_worker_lives(run_cli, settings, databa
         "ok    data directory",
         "ok    database",
         "ok    migrations",
+        "ok    export store",
+        "ok    export keys",
+        "ok    erasure at rest",
+        "ok    audit trail",
         "ok    Valkey",
         "ok    worker",
     ]

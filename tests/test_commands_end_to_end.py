@@ -101,9 +101,12 @@ async def test_a_day(api: Api, cli: Cli, answer: Any, tmp_path: Path) -> None:
     assert orjson.loads(file.read_bytes())["identity"]["lastName"] == "Åberg"
 
     # Old accounts are purged: first how many, then exactly that many.
-    preview = await answer("purge", "NORTH", "--filter", "--category", "Adult", "--branch", "MAIN", "--dry-run")
+    adults = ("purge", "NORTH", "--filter", "--category", "Adult", "--branch", "MAIN")
+    preview = await answer(*adults, "--dry-run")
+    token = preview.pop("confirmationToken")
+    assert preview.pop("confirmUntil") > "2026"
     assert preview == {"matched": 3, "purgeable": 2, "obstacles": {"OPEN_LOANS": 1}, "graceDays": 0}
-    purged = await answer("purge", "NORTH", "--filter", "--category", "Adult", "--confirm-count", "3")
+    purged = await answer(*adults, "--confirm-count", "3", "--confirmation-token", token)
     assert (purged["state"], purged["done"], purged["skipped"], purged["failed"], purged["total"]) == (
         "COMPLETED_WITH_ISSUES", 2, 1, 0, 3,
     )  # fmt: skip
@@ -156,6 +159,8 @@ MISTAKES: list[tuple[list[str], int, str]] = [
     (["purge", "NORTH", "--ids", ",".join(f"pat_{n}" for n in range(1, 202))], 1, "201 patrons are too many"),
     (["purge", "NORTH", "--filter"], 1, "confirm exactly 3"),
     (["purge", "NORTH", "--filter", "--confirm-count", "2"], 1, "confirm exactly 3"),
+    (["purge", "NORTH", "--filter", "--confirm-count", "3"], 1, "The confirmation is missing"),
+    (["purge", "NORTH", "--filter", "--confirmation-token", NOBODY], 2, "text in UTF-8; nothing was purged"),
     (["purge", "NORTH", "--filter", "--category", "Nobody", "--dry-run"], 1, "No inactive patron of your"),
     (["purge", "NORTH", "--filter", "--branch", "X"], 1, "no branch with the code X; nothing was purged"),
     (["purge", "NORTH", "--filter", "--cohort", "X"], 1, "no cohort with the code X; nothing was purged"),

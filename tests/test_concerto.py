@@ -43,9 +43,11 @@ mutation($ids: [ID!]!) { deactivatePatrons(input: {patronIds: $ids}) {
   ... on PatronsStatusSuccess { changed patrons { status } } ... on Problem { message } } }
 """
 PURGE = """
-mutation($dry: Boolean!, $confirm: Int) {
-  purgePatrons(input: {filter: {status: INACTIVE}, dryRun: $dry, confirmCount: $confirm}) {
-    ... on PurgePreview { matched purgeable obstacles { code patrons } }
+mutation($dry: Boolean!, $confirm: Int, $quoted: String) {
+  purgePatrons(input: {
+    filter: {status: INACTIVE}, dryRun: $dry, confirmCount: $confirm, confirmationToken: $quoted
+  }) {
+    ... on PurgePreview { matched purgeable obstacles { code patrons } confirmationToken }
     ... on PurgePatronsSuccess { count job { id } }
     ... on Problem { code message }
   }
@@ -97,16 +99,17 @@ async def test_one_library_is_purged_and_the_others_are_as_before(api: Api, run_
         code: sum(code in codes for codes in kept.values()) for code in ("OPEN_LOANS", "OPEN_RESERVATIONS")
     }  # fmt: skip
     preview = (await api.data(PURGE, {"dry": True}, token))["purgePatrons"]
+    quoted = preview.pop("confirmationToken")
     assert preview == {
         "matched": 134,
         "purgeable": len(free),
         "obstacles": [{"code": code, "patrons": count} for code, count in by_code.items()],
     }
-    wrong = (await api.data(PURGE, {"dry": False, "confirm": 133}, token))["purgePatrons"]
+    wrong = (await api.data(PURGE, {"dry": False, "confirm": 133, "quoted": quoted}, token))["purgePatrons"]
     assert wrong["code"] == "CONFIRMATION_MISMATCH"
     assert await totals() == IMPORTED
 
-    started = (await api.data(PURGE, {"dry": False, "confirm": 134}, token))["purgePatrons"]
+    started = (await api.data(PURGE, {"dry": False, "confirm": 134, "quoted": quoted}, token))["purgePatrons"]
     assert started["count"] == 134
     events = await api.follow(started["job"]["id"], token)
     last = events[-1]

@@ -17,6 +17,7 @@ from tests.up import Up
 
 README = Path(__file__).parents[1] / "README.md"
 MARK = "@@ command "
+CONFIRMATION = re.compile(r"\d{10}\.[A-Za-z0-9_-]{43}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
 
 
@@ -60,7 +61,10 @@ def run(commands: list[str], **environment: str) -> list[list[str]]:
 
 def check(answered: list[str], example: Example) -> None:
     """Compare what was answered with what README prints, moments apart."""
-    found, wanted = (TIME.sub("<time>", "\n".join(lines)) for lines in (answered, example.printed))
+    found, wanted = (
+        CONFIRMATION.sub("<confirmation>", TIME.sub("<time>", "\n".join(lines)))
+        for lines in (answered, example.printed)
+    )
     if "event: " in wanted:
         check_events(answered, example.printed)
     elif "| cut -c" in example.command:  # as far as both go: a moment is some characters longer or shorter

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from patrongraph import db, health, logs
 from patrongraph.context import Actor
-from patrongraph.downloads import Downloads
+from patrongraph.downloads import Downloads, patron_data_schema
+from patrongraph.exports.json_schema import FILE_NAME
 from patrongraph.graph import door as doors
 from patrongraph.graph.door import BadCredentials, Door
 from patrongraph.graph.engine import Engine
@@ -23,6 +24,7 @@ from patrongraph.graph.errors import UNAVAILABLE
 from patrongraph.graph.http import HARDENING, GraphQLOverHTTP
 from patrongraph.graph.sse import GraphQLOverSSE
 from patrongraph.graph.websocket import GraphQLOverWebSocket
+from patrongraph.job_documents import JobDocuments
 from patrongraph.jobs import progress
 from patrongraph.settings import Settings, get_settings
 from patrongraph.staff.identify import identify
@@ -132,7 +134,9 @@ class Application(Starlette):
 def _adding(send: Send, headers: Sequence[tuple[bytes, bytes]]) -> Send:
     async def adding(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *headers]}
+            own = list(message.get("headers", ()))
+            said = {name for name, _ in own}  # what an answer says itself, such as how long it keeps, stands
+            message = {**message, "headers": [*own, *(header for header in headers if header[0] not in said)]}
         await send(message)
 
     return adding
@@ -164,7 +168,9 @@ def create_app(settings: Settings | None = None) -> Application:
     settings = settings or get_settings()
     door = make_door(Engine(schema, settings), settings)
     routes = [
+        Route(f"/exports/schema/{FILE_NAME}", patron_data_schema, methods=["GET"]),
         Route("/exports/{token}", Downloads(door).answer, methods=["GET"]),
+        *JobDocuments(door).routes(),
         Route("/healthz", health.alive, methods=["GET"]),
         Route("/readyz", health.readiness(settings), methods=["GET"]),
     ]

@@ -28,8 +28,12 @@ COMMANDS = {
     "staff": "patrongraph.staff.commands:staff",
     "token": "patrongraph.staff.commands:token",
     "purge": "patrongraph.erasure.commands:group",
+    "erase-at-rest": "patrongraph.erasure.at_rest_commands:command",
     "export": "patrongraph.exports.commands:group",
     "jobs": "patrongraph.jobs.commands:group",
+    "certificate": "patrongraph.erasure.certificate_commands:group",
+    "tombstones": "patrongraph.erasure.tombstone_commands:group",
+    "audit": "patrongraph.audit.commands:group",
 }
 
 

@@ -10,7 +10,7 @@ import asyncpg
 from tortoise import Tortoise
 from tortoise.transactions import in_transaction
 
-from patrongraph.settings import Settings
+from patrongraph.settings import Settings, get_settings
 
 MODEL_MODULES = [
     f"patrongraph.{feature}.models"
@@ -19,6 +19,8 @@ MODEL_MODULES = [
         "cohorts", "exports", "erasure", "statistics",
     )
 ]  # fmt: skip
+
+OWN_CLOSE_SECONDS = 5.0
 
 _transaction: ContextVar["asyncpg.Connection[asyncpg.Record] | None"] = ContextVar("transaction", default=None)
 
@@ -126,6 +128,22 @@ async def transaction() -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
             yield connection
         finally:
             _transaction.reset(token)
+
+
+@asynccontextmanager
+async def own_connection(name: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Open a connection beside the pools, in no transaction: for VACUUM, and for locks that last a session.
+
+    `name` is how the server lists it. Raises as open_pools() does.
+    """
+    connection = await asyncpg.connect(
+        get_settings().database_url,
+        server_settings={"timezone": "UTC", "application_name": f"patrongraph {name}"},
+    )
+    try:
+        yield connection
+    finally:
+        await connection.close(timeout=OWN_CLOSE_SECONDS)
 
 
 def storable(text: str) -> bool:

@@ -14,6 +14,9 @@ from redis.exceptions import RedisError
 from patrongraph import migrate
 from patrongraph.cli import secret_key_file, with_secret_key
 from patrongraph.embedded import Servers, Unavailable
+from patrongraph.erasure import at_rest
+from patrongraph.exports import actions as exports
+from patrongraph.exports.keys import master_keys
 from patrongraph.jobs import progress
 from patrongraph.settings import Settings, get_settings
 from patrongraph.terminal import answers, without_password
@@ -26,6 +29,26 @@ ANSWER_SECONDS = 5.0
 SERVER = """
 SELECT current_setting('server_version_num')::int AS version,
        (SELECT array_agg(name::text) FROM pg_available_extensions WHERE name = ANY($1::text[])) AS extensions
+"""
+
+# The master keys that some export file needs.
+EXPORT_KEYS = "SELECT DISTINCT key_id FROM data_export WHERE sealed_key IS NOT NULL ORDER BY key_id"
+
+AT_REST_DAYS = 7
+
+# How many erased patrons are still in the data files, and whether any of them for too long.
+WAITING_AT_REST = """
+SELECT count(*) AS patrons, coalesce(min(erased_at) < now() - make_interval(days => $1), false) AS late
+FROM tombstone WHERE state = 'LIVE_ERASED'
+"""
+
+# The tables of the audit trail, whether they are there, and whether their triggers refuse changes.
+APPEND_ONLY = """
+SELECT t.name, to_regclass(t.name) IS NOT NULL AS made, EXISTS (
+    SELECT FROM pg_trigger
+    WHERE tgrelid = to_regclass(t.name) AND tgname = t.name || '_append_only' AND tgenabled IN ('O', 'A')
+) AS kept
+FROM unnest(ARRAY['audit_event', 'audit_seal']) AS t(name)
 """
 
 
@@ -95,6 +118,69 @@ async def _migrations(settings: Settings) -> Finding:
     return Finding("migrations", True, f"all {len(found.applied)} applied")
 
 
+async def _export_store(settings: Settings) -> Finding:
+    what, where = "export store", settings.export_store or str(settings.exports_dir.resolve())
+    if not settings.export_store and not settings.data_dir.exists():
+        return Finding(what, True, f"{where} will be made with the first export")
+    try:
+        await exports.probe(settings)
+    except exports.StorageError as error:
+        return Finding(what, False, f"{where}: {error}")
+    return Finding(what, True, f"{where} can be written, read and deleted from")
+
+
+async def _export_keys(settings: Settings) -> Finding:
+    what, keys = "export keys", list(master_keys(with_secret_key(settings, make=False)))
+    if not keys:
+        return Finding(what, False, "none: set PATRONGRAPH_EXPORT_KEYS or PATRONGRAPH_SECRET_KEY")
+    connection = await asyncpg.connect(settings.database_url, timeout=ANSWER_SECONDS)
+    try:
+        missing = [row["key_id"] for row in await connection.fetch(EXPORT_KEYS) if row["key_id"] not in keys]
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+        missing = []
+    finally:
+        await connection.close()
+    if missing:
+        return Finding(what, False, f"export files need {', '.join(missing)}: add to PATRONGRAPH_EXPORT_KEYS")
+    return Finding(what, True, f"{keys[0]} is in use")
+
+
+async def _at_rest(settings: Settings) -> Finding:
+    what = "erasure at rest"
+    connection = await asyncpg.connect(settings.database_url, timeout=ANSWER_SECONDS)
+    try:
+        await at_rest.check_possible(connection)
+        waiting = await connection.fetchrow(WAITING_AT_REST, AT_REST_DAYS)
+    except at_rest.NotNow as error:
+        return Finding(what, False, f"impossible: {error}; erased patrons stay LIVE_ERASED")
+    except asyncpg.UndefinedTableError:
+        return Finding(what, False, "the database has no tables yet: run `patrongraph migrate`")
+    finally:
+        await connection.close()
+    assert waiting is not None  # noqa: S101 - one row always
+    by = f"{settings.at_rest_window or 'only by `patrongraph erase-at-rest`'}"
+    words = f"{waiting['patrons']} erased patrons wait for it ({by})"
+    if waiting["late"]:
+        words += f", some for more than {AT_REST_DAYS} days: `patrongraph erase-at-rest` says what is in the way"
+    return Finding(what, not waiting["late"], words)
+
+
+async def _audit_trail(settings: Settings) -> Finding:
+    what = "audit trail"
+    connection = await asyncpg.connect(settings.database_url, timeout=ANSWER_SECONDS)
+    try:
+        tables = await connection.fetch(APPEND_ONLY)
+    finally:
+        await connection.close()
+    if not all(table["made"] for table in tables):
+        return Finding(what, False, "has no tables yet: run `patrongraph migrate`")
+    changeable = [table["name"] for table in tables if not table["kept"]]
+    if changeable:
+        words = f"{' and '.join(changeable)} may be changed: the trigger <table>_append_only is switched off or gone"
+        return Finding(what, False, words)
+    return Finding(what, True, "its tables refuse changes; `patrongraph audit verify` looks for any")
+
+
 async def _valkey(settings: Settings) -> Finding:
     async with _client(settings) as client:
         server = await client.info("server")
@@ -148,6 +234,10 @@ async def examine(settings: Settings) -> list[Finding]:
         _data_dir(settings),
         await _look("database", database, _database, complete),
         await _look("migrations", database, _migrations, complete),
+        await _export_store(complete),
+        await _look("export keys", database, _export_keys, complete),
+        await _look("erasure at rest", database, _at_rest, complete),
+        await _look("audit trail", database, _audit_trail, complete),
         await _look("Valkey", valkey, _valkey, complete),
         await _look("worker", valkey, _worker, complete),
     ]
@@ -161,8 +251,9 @@ def shown(settings: Settings) -> list[str]:
         source = "environment" if name in settings.model_fields_set else "default"
         if isinstance(value, SecretStr):
             kept = secret_key_file(settings)
-            text = "***" if value.get_secret_value() or kept.exists() else "not set"
-            source = str(kept) if source == "default" and kept.exists() else source
+            made = name == "secret_key" and kept.exists()
+            text = "***" if value.get_secret_value() or made else "not set"
+            source = str(kept) if source == "default" and made else source
         else:
             text = without_password(str(value)) or "not set"
         lines.append(f"{f'PATRONGRAPH_{name.upper()}':34} {text:24} {source:12} {field.description}")

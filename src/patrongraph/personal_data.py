@@ -23,6 +23,7 @@ class Form(StrEnum):
     """How a column's value is written in the document; a reference is replaced by what it names."""
 
     VALUE = "VALUE"
+    DATE = "DATE"
     MONEY = "MONEY"
     BRANCH = "BRANCH"
     COHORT = "COHORT"
@@ -60,6 +61,10 @@ class PatronTable:
     columns: dict[str, Shown | Withheld]
     section: str = ""
     through: tuple[str, str] | None = None
+
+    def shown(self) -> dict[str, Shown]:
+        """Return the columns that are in the document, in its order."""
+        return {column: place for column, place in self.columns.items() if isinstance(place, Shown)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +282,8 @@ PATRON_TABLES: tuple[PatronTable, ...] = (
             "path": Withheld.SECRET,
             "sha256": Withheld.HOUSEKEEPING,
             "size": Withheld.HOUSEKEEPING,
+            "key_id": Withheld.HOUSEKEEPING,
+            "sealed_key": Withheld.SECRET,
             "created_at": Shown("createdAt"),
             "ready_at": Shown("readyAt"),
             "expires_at": Shown("expiresAt"),
@@ -297,14 +304,14 @@ PATRON_TABLES: tuple[PatronTable, ...] = (
             "middle_name": _patron("identity", "middleName"),
             "last_name": _patron("identity", "lastName"),
             "preferred_name": _patron("identity", "preferredName"),
-            "date_of_birth": _patron("identity", "dateOfBirth"),
+            "date_of_birth": _patron("identity", "dateOfBirth", Form.DATE),
             "email": _patron("contact", "email"),
             "phone": _patron("contact", "phone"),
             "category": _patron("registration", "category"),
             "cohort_id": _patron("registration", "cohort", Form.COHORT),
             "branch_id": _patron("registration", "homeBranch", Form.BRANCH),
             "registered_at": _patron("registration", "registeredAt"),
-            "expires_on": _patron("registration", "expiresOn"),
+            "expires_on": _patron("registration", "expiresOn", Form.DATE),
             "last_activity_at": _patron("registration", "lastActivityAt"),
             "updated_at": _patron("registration", "updatedAt"),
             "status": _patron("status", "status"),
@@ -313,6 +320,7 @@ PATRON_TABLES: tuple[PatronTable, ...] = (
             "protected": _patron("status", "protected"),
             "notes": _patron("", "notes"),
             "version": Withheld.HOUSEKEEPING,
+            "erasure_key": KEY,
             "sort_key": Withheld.DERIVED,
             "search_key": Withheld.DERIVED,
         },
@@ -385,8 +393,18 @@ KEPT_TABLES: tuple[KeptTable, ...] = (
     KeptTable(
         "tombstone",
         "Proof of the erasure: a number that leads to nobody, when, and rows removed per table.",
-        ("id", "library_id", "patron_id", "job_id", "erased_at", "rows", "state"),
+        (
+            "id", "library_id", "patron_id", "job_id", "erased_at", "rows", "state", "at_rest_at", "patron_key",
+            "copied_at",
+        ),
         Erasure.KEPT_OPAQUE,
+    ),
+    KeptTable(
+        "job_erasure",
+        "What a job erased, in numbers only.",
+        (
+            "id", "library_id", "job_id", "patrons", "rows", "statistics", "first_erased_at", "last_erased_at",
+        ),
     ),
     KeptTable(
         "audit_event",
@@ -395,6 +413,12 @@ KEPT_TABLES: tuple[KeptTable, ...] = (
             "id", "library_id", "at", "actor_kind", "actor_id", "action", "subject_kind", "subject_id",
             "job_id", "detail",
         ),
+        Erasure.KEPT_OPAQUE,
+    ),
+    KeptTable(
+        "audit_seal",
+        "An audit event's place in its library's chain: numbers and keyed digests.",
+        ("event_id", "library_id", "sequence", "sealed_at", "key_id", "digest", "hash"),
         Erasure.KEPT_OPAQUE,
     ),
     KeptTable(

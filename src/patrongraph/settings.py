@@ -1,21 +1,40 @@
 """Settings come from PATRONGRAPH_* variables, read here and nowhere else, once, into a frozen object."""
 
+import base64
+import re
+from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """Every setting with its unit and default; `patrongraph doctor` lists them."""
 
-    model_config = SettingsConfigDict(env_prefix="PATRONGRAPH_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PATRONGRAPH_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = Field(default="", description="PostgreSQL address, postgresql://…")
     redis_url: str = Field(default="", description="Valkey or Redis address, redis://…")
     redis_prefix: str = Field(default="patrongraph", min_length=1, description="Beginning of every Valkey key")
     secret_key: SecretStr = Field(default=SecretStr(""), description="Secret of at least 32 characters; peppers PINs")
+    audit_keys: SecretStr = Field(
+        default=SecretStr(""), description="Earlier secret keys, one a line, to verify what they sealed"
+    )
     data_dir: Path = Field(default=Path(".data"), description="Embedded servers' data, export files, log")
+    export_store: str = Field(
+        default="",
+        pattern=r"^((s3|gs|az)://\S+)?$",
+        description="Where export files lie: s3://bucket/prefix, gs://…, az://…; empty: in the data directory",
+    )
+    export_keys: SecretStr = Field(
+        default=SecretStr(""), description="Keys of export files, id:base64,…; empty: made of the secret key"
+    )
+    tombstones_file: str = Field(
+        default="tombstones.ndjson",
+        description="File in which the worker writes down erasures, outside of the database; empty for none",
+    )
     listen: str = Field(default="127.0.0.1:8000", description="Address and port of the API")
 
     pool_size: int = Field(default=16, ge=1, le=500, description="Connections for compiled reads, per process")
@@ -39,6 +58,31 @@ class Settings(BaseSettings):
     )
     job_concurrency: int = Field(default=4, ge=1, le=64, description="Jobs one worker runs side by side")
     chunk_loans: int = Field(default=7_500, ge=100, description="Loan rows one purge transaction aims at")
+    at_rest_window: str = Field(
+        default="01:00-04:00",
+        description="When data files are wiped of erased rows: HH:MM-HH:MM (UTC, or with a zone), always, or empty",
+    )
+
+    @field_validator("at_rest_window")
+    @classmethod
+    def _is_a_window(cls, text: str) -> str:
+        if text not in ("", "always"):
+            _window(text)
+        return text
+
+    def at_rest_is_open(self, now: datetime) -> bool:
+        """Return whether workers may wipe the data files at this moment (an aware time)."""
+        if self.at_rest_window in ("", "always"):
+            return self.at_rest_window == "always"
+        begin, end, zone = _window(self.at_rest_window)
+        local = now.astimezone(zone).time()
+        return begin <= local < end if begin < end else local >= begin or local < end
+
+    @field_validator("export_keys")
+    @classmethod
+    def _readable_keys(cls, given: SecretStr) -> SecretStr:
+        parse_export_keys(given.get_secret_value())
+        return given
 
     def as_environment(self) -> dict[str, str]:
         """Return the variables that give a child process these settings; holds secrets, never log it."""
@@ -55,8 +99,45 @@ class Settings(BaseSettings):
 
     @property
     def exports_dir(self) -> Path:
-        """Folder of finished and unfinished export files."""
+        """Folder of finished and unfinished export files, when there is no export_store."""
         return self.data_dir / "exports"
+
+    @property
+    def tombstones_path(self) -> Path | None:
+        """Where erasures are written down outside of the database: a path of its own, or within data_dir; or None."""
+        return self.data_dir / self.tombstones_file if self.tombstones_file else None
+
+
+def _window(text: str) -> tuple[time, time, tzinfo]:
+    """Return begin, end and time zone of "02:00-04:00" or "22:00-04:00 Europe/Oslo"; ValueError when it is neither."""
+    hours, _, place = text.partition(" ")
+    try:
+        begin, end = (datetime.strptime(hour, "%H:%M").time() for hour in hours.split("-"))
+        zone = ZoneInfo(place) if place else UTC
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise ValueError("write 02:00-04:00 or 22:00-04:00 Europe/Oslo, or always, or leave it empty") from error
+    if begin == end:
+        raise ValueError("begin and end are the same; write always for every hour")
+    return begin, end, zone
+
+
+_EXPORT_KEY = re.compile(r"(?!derived-)([a-z0-9][a-z0-9_-]{0,31}):([A-Za-z0-9+/]{43}=)")
+
+
+def parse_export_keys(text: str) -> dict[str, bytes]:
+    """Return the keys of `id:base64,id:base64` in their order. Raises ValueError, naming a place and no key."""
+    keys: dict[str, bytes] = {}
+    for number, part in enumerate(text.split(",") if text.strip() else [], 1):
+        found = _EXPORT_KEY.fullmatch(part.strip())
+        if found is None:
+            raise ValueError(
+                f"key {number} is not id:base64 with an id of small letters, digits, - and _ "
+                "and 32 bytes: make one with `openssl rand -base64 32`"
+            )
+        if found[1] in keys:
+            raise ValueError(f"key {number} has the id of an earlier one")
+        keys[found[1]] = base64.b64decode(found[2])
+    return keys
 
 
 _in_use: list[Settings] = []

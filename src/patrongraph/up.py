@@ -196,6 +196,8 @@ def up(listen: str | None, demonstration: bool) -> None:
             signal.signal(number, stopping)
     os.umask(0o077)  # logs and exports are for the owner only
     changed = {} if listen is None else {"listen": listen}
+    if "at_rest_window" not in get_settings().model_fields_set:
+        changed["at_rest_window"] = "always"  # nobody is in the way here, and certificates are complete in a minute
     settings = get_settings().model_copy(update={"data_dir": get_settings().data_dir.resolve(), **changed})
     try:
         with ExitStack() as stack:

@@ -15,15 +15,23 @@ async def test_purge_from_the_command_line(town, start_worker, run_cli) -> None:
         return await asyncio.to_thread(run_cli, *words)
 
     preview = await cli("purge", "north", "--filter", "--dry-run", "--json")
-    assert orjson.loads(preview.stdout) == {
+    shown = orjson.loads(preview.stdout)
+    assert shown == {
         "matched": 20, "purgeable": 19, "obstacles": {"OPEN_LOANS": 1}, "graceDays": 0,
+        "confirmationToken": shown["confirmationToken"], "confirmUntil": shown["confirmUntil"],
     }  # fmt: skip
-    refused = await cli("purge", "north", "--filter", "--confirm-count", "19")
-    assert refused.returncode == 1
-    assert "confirm exactly 20" in refused.stderr
+    confirmed = ("--confirmation-token", shown["confirmationToken"])
+    for said, why in (
+        (("--confirm-count", "19", *confirmed), "confirm exactly 20"),
+        (("--confirm-count", "20"), "The confirmation is missing, or was not made for you"),
+        (("--confirm-count", "20", *confirmed, "--search", "first"), "was not made for you, this filter and exactly"),
+    ):
+        refused = await cli("purge", "north", "--filter", *said)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert why in refused.stderr
     assert await db.value("SELECT count(*) FROM job") == 0
     start_worker()
-    done = await cli("purge", "north", "--filter", "--confirm-count", "20", "--json")
+    done = await cli("purge", "north", "--filter", "--confirm-count", "20", *confirmed, "--json")
     assert done.returncode == 0, done.stderr
     answer = orjson.loads(done.stdout)
     assert (answer["state"], answer["done"], answer["skipped"]) == ("COMPLETED_WITH_ISSUES", 19, 1)
@@ -38,6 +46,9 @@ async def test_purge_from_the_command_line(town, start_worker, run_cli) -> None:
     cancelled = await cli("jobs", "cancel", str(answer["id"]))
     assert cancelled.returncode == 1
     assert "COMPLETED_WITH_ISSUES cannot be cancelled" in cancelled.stderr
+    by_id = await cli("purge", "north", "--ids", f"pat_{ids[0]}")
+    assert (by_id.returncode, by_id.stdout) == (1, "")
+    assert "1 of the patrons has outstanding loans and cannot be tagged" in by_id.stderr
     unknown = await cli("purge", "nowhere", "--filter", "--dry-run")
     assert (unknown.returncode, (await cli("jobs", "show", "999")).returncode) == (1, 1)
 

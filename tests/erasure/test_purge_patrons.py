@@ -1,5 +1,6 @@
 """purgePatrons and purgeCandidates through the API and a worker: whom it erases, and every way it says no."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -13,11 +14,13 @@ PURGE = """
 mutation($input: PurgePatronsInput!) { purgePatrons(input: $input) {
   __typename
   ... on PurgePatronsSuccess { count job { id kind state total startedBy { id } } }
-  ... on PurgePreview { matched purgeable graceDays obstacles { code patrons } }
+  ... on PurgePreview { matched purgeable graceDays obstacles { code patrons } confirmationToken confirmUntil }
   ... on Problem { code message }
   ... on TooMany { limit }
   ... on InvalidInput { field }
   ... on ConfirmationMismatch { currentCount }
+  ... on ConfirmationVoid { expired }
+  ... on OutstandingLoans { patrons { patronId openLoanCount loanIds } }
 } }
 """
 ITEMS = """
@@ -28,7 +31,7 @@ query($id: ID!) { job(id: $id) {
 """
 CANDIDATES = """
 query($filter: PatronFilter, $search: String) { purgeCandidates(first: 50, filter: $filter, search: $search) {
-  totalCount edges { node { patron { id } openLoanCount purgeable obstacles { code count ids } } }
+  totalCount edges { node { patron { id } openLoanCount taggable purgeable obstacles { code count ids } } }
 } }
 """
 
@@ -47,6 +50,19 @@ async def refused(api: Api, token: str, **given: Any) -> Any:
         return await purge(api, token, **given)
 
 
+async def dry_run(api: Api, token: str, **given: Any) -> tuple[Any, dict[str, Any]]:
+    """What a dry run tells, and what is quoted back from it."""
+    preview = await refused(api, token, dryRun=True, **given)
+    quoted = {"confirmCount": preview["matched"], "confirmationToken": preview.pop("confirmationToken")}
+    until = preview.pop("confirmUntil")
+    if "filter" in given:
+        seconds = (dt.datetime.fromisoformat(until) - dt.datetime.now(dt.UTC)).total_seconds()
+        assert 800 < seconds <= 900
+    else:
+        assert (until, quoted["confirmationToken"]) == (None, None)
+    return preview, quoted
+
+
 @pytest.fixture
 async def token(town: Town) -> str:
     return await town.token(Permission.PATRONS_VIEW, Permission.PATRONS_PURGE)
@@ -55,14 +71,14 @@ async def token(town: Town) -> str:
 @pytest.mark.usefixtures("worker_process")
 async def test_by_id_those_without_obstacles_go_and_the_others_say_why(api: Api, town: Town, token: str) -> None:
     ids = await town.patrons(6, loans=2)
-    loan = await town.open_loan(ids[0])
     await town.open_reservation(ids[0])
     await town.charge(ids[1], "0.01")
+    held = await db.value("SELECT id FROM reservation")
     found = (await api.data(CANDIDATES, {}, token))["purgeCandidates"]
     assert found["totalCount"] == 6
     first = next(edge["node"] for edge in found["edges"] if edge["node"]["patron"]["id"] == f"pat_{ids[0]}")
-    assert (first["openLoanCount"], first["purgeable"]) == (1, False)
-    assert first["obstacles"][0] == {"code": "OPEN_LOANS", "count": 1, "ids": [f"loan_{loan}"]}
+    assert (first["openLoanCount"], first["taggable"], first["purgeable"]) == (0, True, False)
+    assert first["obstacles"] == [{"code": "OPEN_RESERVATIONS", "count": 1, "ids": [f"res_{held}"]}]
 
     started = await purge(api, token, patronIds=ids_of(*ids[:4]))
     assert (started["count"], started["job"]["kind"], started["job"]["startedBy"]) == (4, "PURGE", None)
@@ -70,7 +86,7 @@ async def test_by_id_those_without_obstacles_go_and_the_others_say_why(api: Api,
     assert (last["state"], last["done"], last["skipped"], last["failed"]) == ("COMPLETED_WITH_ISSUES", 2, 2, 0)
     job = (await api.data(ITEMS, {"id": started["job"]["id"]}, token))["job"]
     assert [(edge["node"]["patronId"], edge["node"]["codes"]) for edge in job["items"]["edges"]] == [
-        (f"pat_{ids[0]}", ["OPEN_LOANS", "OPEN_RESERVATIONS"]),
+        (f"pat_{ids[0]}", ["OPEN_RESERVATIONS"]),
         (f"pat_{ids[1]}", ["DEBTS"]),
         (f"pat_{ids[2]}", []),
         (f"pat_{ids[3]}", []),
@@ -88,12 +104,11 @@ async def test_by_filter_the_confirmed_number_goes(api: Api, town: Town, other_t
     active = await town.patrons(2, status="ACTIVE")
     await db.rows("UPDATE patron SET category = 'Adult' WHERE id = ANY($1) RETURNING id", ids[:5])
     chosen = {"category": "Pupil", "branchId": f"branch_{town.branch}", "cohortId": f"cohort_{town.cohort}"}
-    async with nothing_changes():
-        preview = await purge(api, token, filter=chosen, dryRun=True)
+    preview, quoted = await dry_run(api, token, filter=chosen)
     assert preview == {
         "__typename": "PurgePreview", "matched": 25, "purgeable": 25, "graceDays": 0, "obstacles": [],
     }  # fmt: skip
-    started = await purge(api, token, filter=chosen, confirmCount=25)
+    started = await purge(api, token, filter=chosen, **quoted)
     assert started["count"] == 25
     last = (await api.follow(started["job"]["id"], token))[-1]
     assert (last["state"], last["total"], last["done"]) == ("SUCCEEDED", 25, 25)
@@ -131,8 +146,8 @@ async def test_a_dry_run_counts_what_stands_in_the_way(api: Api, town: Town, tok
         "graceDays": 14,
         "obstacles": [{"code": "DEBTS", "patrons": 2}, {"code": "OPEN_LOANS", "patrons": 1}],
     }
-    assert await refused(api, token, filter={}, dryRun=True) == expected
-    assert await refused(api, token, patronIds=ids_of(*ids), dryRun=True, idempotencyKey="k") == expected
+    assert (await dry_run(api, token, filter={}))[0] == expected
+    assert (await dry_run(api, token, patronIds=ids_of(*ids), idempotencyKey="k"))[0] == expected
     # A dry run does not use the key up.
     assert await db.value("SELECT count(*) FROM idempotency_key") == 0
 
@@ -144,6 +159,9 @@ async def test_a_dry_run_counts_what_stands_in_the_way(api: Api, town: Town, tok
         ({"filter": {}, "confirmCount": 2}, ("CONFIRMATION_MISMATCH", 3)),
         ({"filter": {}, "confirmCount": -1}, ("CONFIRMATION_MISMATCH", 3)),
         ({"filter": {}, "search": "first1", "confirmCount": 3}, ("CONFIRMATION_MISMATCH", 1)),
+        ({"filter": {}, "confirmCount": 3}, ("CONFIRMATION_VOID", False)),
+        ({"filter": {}, "confirmCount": 3, "confirmationToken": ""}, ("CONFIRMATION_VOID", False)),
+        ({"filter": {}, "confirmCount": 3, "confirmationToken": "1.x"}, ("CONFIRMATION_VOID", True)),
         ({"filter": {"category": "Nobody"}, "confirmCount": 0}, ("NOTHING_MATCHES", None)),
         ({"filter": {"category": "Nobody"}, "dryRun": True}, ("NOTHING_MATCHES", None)),
         ({"filter": {"status": "ACTIVE"}, "dryRun": True}, ("NOTHING_MATCHES", None)),
@@ -164,7 +182,7 @@ async def test_a_request_that_is_not_right_is_refused(
     await town.patrons(3)
     await town.patrons(1, status="ACTIVE")
     found = await refused(api, token, **given)
-    assert (found["code"], found.get("currentCount", found.get("field"))) == answer
+    assert (found["code"], found.get("currentCount", found.get("field", found.get("expired")))) == answer
 
 
 async def test_more_than_the_library_allows(api: Api, town: Town, token: str) -> None:

@@ -5,13 +5,13 @@ import random
 import signal
 
 import orjson
+from tests.erasure.support import purge_all
 
 from patrongraph import db
 from patrongraph.erasure import actions
 from patrongraph.jobs import actions as jobs
 from patrongraph.jobs.models import JobState
 from patrongraph.jobs.queries import codes, progress
-from patrongraph.patrons.filters import PatronCriteria
 from patrongraph.permissions import Permission
 
 DONE = "SELECT count(*)::int FROM job_item WHERE job_id = $1 AND state <> 'PENDING'"
@@ -28,7 +28,9 @@ END $$
 
 
 async def start_purge(town, count: int):
-    return (await actions.start(town.system, criteria=PatronCriteria(), confirm_count=count)).job_id
+    started = await purge_all(town.system)
+    assert started.count == count
+    return started.job_id
 
 
 async def settled(job_id: int, more_than: int) -> bool:
@@ -174,7 +176,7 @@ async def released(job_id: int) -> bool:
 async def test_a_permission_taken_away_stops_the_run(town, work, slow_patrons, until, check) -> None:
     actor = await town.staff(Permission.PATRONS_PURGE)
     ids = await town.patrons(200, loans=3)
-    started = await actions.start(actor, criteria=PatronCriteria(), confirm_count=200)
+    started = await purge_all(actor)
     running = asyncio.create_task(work(town.id, started.job_id))
     await until(lambda: settled(started.job_id, 0))
     await db.rows("UPDATE role SET permissions = '{PATRONS_VIEW}' RETURNING id")

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 from tests.clients import Api
+from tests.exported import content_of
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
@@ -56,7 +57,7 @@ async def test_all_or_those_that_match_are_written_line_by_line(
         last = (await api.follow(started["job"]["id"], token))[-1]
         assert (last["state"], last["done"], last["total"]) == ("SUCCEEDED", len(expected), len(expected))
         name = await db.value("SELECT path FROM data_export ORDER BY id DESC LIMIT 1")
-        lines = (settings.exports_dir / name).read_bytes().splitlines()
+        lines = (await content_of(name)).splitlines()
         barcodes = [orjson.loads(line)["cards"][0]["barcode"] for line in lines]
         assert barcodes == [f"B{key}" for key in expected]
 

@@ -208,6 +208,8 @@ class Writer:
         if name == "by":
             return [*({"id": f"pat_{n}"} for n in range(1, 92)), *({"barcode": text} for text in BARCODES),
                     *({"username": text} for text in ("ASA.oberg", "on", ""))]  # fmt: skip
+        if name == "patronId":
+            return [f"pat_{990_000 + n}" for n in range(1, 24)]
         if name == "filter" and field_name == "auditEvents":
             return [None, {}, *(self.draw(EVENT_FILTERS) for _ in range(2))]
         if name == "filter":
@@ -216,8 +218,9 @@ class Writer:
         return known[name]
 
     def cursors(self, field_name: str, written: str) -> list[str]:
-        by_name = field_name == "purgeCandidates" or (field_name == "patrons" and "sort" not in written)
-        if field_name == "patrons" and "sort" in written:
+        sorted_ = field_name in ("patrons", "purgeCandidates")
+        by_name = sorted_ and "sort" not in written
+        if sorted_ and "sort" in written:
             # Which order it is may be in a variable; one without a place in either order is none of both.
             return []
         place = st.tuples(st.sampled_from(sorted(NAMES)), st.integers(1, 95))

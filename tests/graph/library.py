@@ -25,7 +25,7 @@ LETTERS = {NORTH: "N", SOUTH: "S", EAST: "E"}
 TABLES = (
     "library", "branch", "cohort", "person", "staff_user", "role", "staff_role", "api_token", "patron", "address",
     "card", "block", "patron_group", "group_membership", "privacy_waiver", "item", "loan", "reservation",
-    "ledger_entry", "job", "job_item", "data_export", "audit_event",
+    "ledger_entry", "job", "job_item", "data_export", "audit_event", "tombstone", "job_erasure",
 )  # fmt: skip
 
 (
@@ -396,6 +396,20 @@ def _jobs(b: Builder, library: int) -> None:
         export(whole, None, "REQUESTED", format="NDJSON")
 
 
+def _erased(b: Builder, library: int) -> None:
+    """Four patrons whom job 1 erased, of whom two are at rest, two of job 2 who are, and a single deletion."""
+    states = ((1, None), (1, -1), (1, -0.5), (1, None), (2, -0.25), (2, -0.75), (None, None))
+    for n, (job, at_rest) in enumerate(states):
+        b.own("tombstone", library, patron_id=990_000 + 3 * n + library, erased_at=b.days(-2, n),
+              job_id=job and number(library, job), rows=json.dumps({"patron": 1, "loan": n} if n else {"patron": 1}),
+              state="LIVE_ERASED" if at_rest is None else "AT_REST_ERASED",
+              at_rest_at=None if at_rest is None else b.days(at_rest))  # fmt: skip
+    for job, patrons, loans in ((1, 4, 6), (2, 2, 9)):
+        b.own("job_erasure", library, job_id=number(library, job), patrons=patrons, statistics=loans - 1,
+              rows=json.dumps({"patron": patrons, "loan": loans}), first_erased_at=b.days(-2),
+              last_erased_at=b.days(-2, 4))  # fmt: skip
+
+
 # Kind of actor and number, action, subject, job's number, detail; the oldest first.
 TRAIL: tuple[tuple[str, int | None, str, tuple[str, int] | None, int | None, dict[str, Any]], ...] = (
     ("SYSTEM", None, "library.create", ("library", 1), None, {}),
@@ -422,4 +436,4 @@ def _trail(b: Builder, library: int) -> None:
               job_id=None if job is None else number(library, job), detail=json.dumps(detail))  # fmt: skip
 
 
-FILLS = (_places, _staff, _patrons, _groups, _blocks, _items, _loans, _reservations, _ledger, _jobs, _trail)
+FILLS = (_places, _staff, _patrons, _groups, _blocks, _items, _loans, _reservations, _ledger, _jobs, _erased, _trail)

@@ -59,12 +59,12 @@ def identity(type_: Any) -> str:
     if result.name.endswith("Connection"):
         node: Any = get_named_type(result.fields["edges"].type)
         row: Any = get_named_type(node.fields["node"].type)
-        inner = "{ id }" if "id" in row.fields else "{ patron { id } }"
+        inner = "{ patron { id } }" if "patron" in row.fields and "id" not in row.fields else identity(row)
         page = "pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
         return f"{{ edges {{ cursor node {inner} }} {page} totalCount }}"
     if is_abstract_type(result):
         return "{ __typename }"
-    return "{ id }" if "id" in result.fields else "{ code }"
+    return next(f"{{ {name} }}" for name in ("id", "code", "patronId", "jobId") if name in result.fields)
 
 
 def choices(name: str, argument: Any) -> list[Any]:

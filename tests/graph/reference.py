@@ -40,7 +40,7 @@ from patrongraph.permissions import Permission
 TABLES = (
     "library", "branch", "cohort", "staff_user", "role", "staff_role", "api_token", "patron", "address", "card",
     "block", "patron_group", "group_membership", "privacy_waiver", "item", "loan", "reservation",
-    "ledger_entry", "job", "job_item", "data_export", "audit_event",
+    "ledger_entry", "job", "job_item", "data_export", "audit_event", "tombstone", "job_erasure",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -684,6 +684,74 @@ def _(ask: Asked, row: Row, args: Row) -> Any:
     return Pages(rows, lambda item: (item["id"],), args)
 
 
+columns("PatronCertificate", None, "erasedAt state atRestAt")
+columns("ErasureCertificate", None, "statistics firstErasedAt lastErasedAt")
+columns("CertifiedRows", None, "table rows")
+
+
+@means("Job", "certificate")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    found = ask.own("job_erasure", job_id=row["id"])
+    return found[0] if found else None
+
+
+@means("ErasureCertificate", "jobId")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return f"job_{row['job_id']}"
+
+
+@means("ErasureCertificate", "library")
+def _(ask: Asked, _row: Row, _args: Row) -> Any:
+    return ask.policy
+
+
+@means("ErasureCertificate", "patronCount")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return row["patrons"]
+
+
+def stones(ask: Asked, row: Row) -> list[Row]:
+    return [stone for stone in ask.everywhere("tombstone") if stone["job_id"] == row["job_id"]]
+
+
+@means("ErasureCertificate", "state")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return "AT_REST_ERASED" if all(stone["at_rest_at"] for stone in stones(ask, row)) else "LIVE_ERASED"
+
+
+@means("ErasureCertificate", "atRestAt")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    moments = [stone["at_rest_at"] for stone in stones(ask, row)]
+    return max(moments) if moments and all(moments) else None
+
+
+@means("ErasureCertificate", "patrons")
+def _(ask: Asked, row: Row, args: Row) -> Any:
+    return Pages(ask.own("tombstone", job_id=row["job_id"]), lambda stone: (stone["id"],), args)
+
+
+@means("ErasureCertificate", "rows")
+@means("PatronCertificate", "rows")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return [{"table": name, "rows": count} for name, count in sorted(json.loads(row["rows"]).items())]
+
+
+@means("PatronCertificate", "patronId")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return f"pat_{row['patron_id']}"
+
+
+@means("PatronCertificate", "job")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.one("job", row["job_id"])
+
+
+@means("Query", "erasureCertificate")
+def _(ask: Asked, _row: Row, args: Row) -> Any:
+    found = ask.own("tombstone", patron_id=int(args["patronId"].split("_")[1]))
+    return found[0] if found else None
+
+
 @means("JobItem", "patronId")
 def _(_ask: Asked, row: Row, _args: Row) -> Any:
     return f"pat_{row['patron_id']}"
@@ -697,6 +765,11 @@ def _(_ask: Asked, row: Row, _args: Row) -> Any:
 @means("PurgeCandidate", "openLoanCount")
 def _(ask: Asked, row: Row, _args: Row) -> Any:
     return len(open_loans(ask, row))
+
+
+@means("PurgeCandidate", "taggable")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return open_loans(ask, row) == []
 
 
 @means("PurgeCandidate", "purgeable")
@@ -1092,23 +1165,25 @@ def listed(ask: Asked, patrons: list[Row], args: Row) -> list[Row]:
     ]
 
 
-@means("Query", "patrons")
-def _(ask: Asked, _row: Row, args: Row) -> Any:
+def sorted_patrons(ask: Asked, patrons: list[Row], args: Row) -> Any:
     sort = args["sort"] or "NAME"
-    rows = listed(ask, ask.own("patron"), args)
     by_name = sort in ("NAME", "NAME_DESCENDING")
     return Pages(
-        rows,
+        listed(ask, patrons, args),
         lambda row: (sort_key(row), row["id"]) if by_name else (row["id"],),
         args,
         descending=sort in ("NAME_DESCENDING", "NEWEST"),
     )
 
 
+@means("Query", "patrons")
+def _(ask: Asked, _row: Row, args: Row) -> Any:
+    return sorted_patrons(ask, ask.own("patron"), args)
+
+
 @means("Query", "purgeCandidates")
 def _(ask: Asked, _row: Row, args: Row) -> Any:
-    rows = listed(ask, ask.own("patron", status="INACTIVE"), args)
-    return Pages(rows, lambda row: (sort_key(row), row["id"]), args)
+    return sorted_patrons(ask, ask.own("patron", status="INACTIVE"), args)
 
 
 @means("Query", "item")

@@ -90,12 +90,14 @@ def references(library: int) -> list[dict[str, str]]:
 def known(name: str, library: int) -> dict[str, list[Any]]:
     """Return what to try for arguments that the schema's types do not tell."""
     ids = {"group": "grp", "job": "job"}
+    erased = [f"pat_{990_000 + library + 3 * n}" for n in (0, 1, 6)]
     own = [f"{ids[name]}_{number(library, n)}" for n in (1, 2, 3)] if name in ids else []
     strange = [f"{ids[name]}_{number(lib.other(library), 1)}", f"{ids[name]}_12345678"] if name in ids else []
     return {
         "group": {"id": own + strange},
         "job": {"id": own + strange},
         "patron": {"by": references(library)},
+        "erasureCertificate": {"patronId": [*erased, f"pat_{990_000 + lib.other(library)}", "pat_1"]},
         "item": {"barcode": ["i1", "i2", "i16", "i99", "", "I1"]},
         "jobs": {"first": [2], "after": [...]},
         "auditEvents": {"first": [2, 200], "after": [...], "filter": events(library)},
@@ -145,6 +147,7 @@ def usual(name: str, library: int) -> list[dict[str, Any]]:
         "item": [{"barcode": "i2"}],
         "group": [{"id": f"grp_{number(library, n)}"} for n in (1, 2)],
         "job": [{"id": f"job_{number(library, n)}"} for n in (1, 8)],
+        "erasureCertificate": [{"patronId": f"pat_{990_000 + library + 3 * n}"} for n in (1, 6)],
     }.get(name, [{}])
 
 
@@ -204,6 +207,7 @@ WAYS_DOWN = {
     "Patron": "patrons(first: 200) {{ edges {{ node {{ id {} }} }} }}",
     "PatronGroup": "patrons(first: 200) {{ edges {{ node {{ group {{ {} }} }} }} }}",
     "Job": "jobs(first: 200) {{ edges {{ node {{ id {} }} }} }}",
+    "ErasureCertificate": "jobs(first: 200) {{ edges {{ node {{ certificate {{ {} }} }} }} }}",
     "OwnAccount": "viewer {{ ... on PatronViewer {{ patron {{ id {} }} }} }}",
     "GroupOverview": "viewer {{ ... on PatronViewer {{ group {{ overview {{ {} }} }} }} }}",
     "MemberOverview": "viewer {{ ... on PatronViewer {{ group {{ overview {{"
@@ -260,14 +264,16 @@ async def test_after_each_cursor_of_a_field(ways: Ways, type_name: str, name: st
         state += ", includeEnded: true" if name == "blocks" else ""
         one = {"Patron": "patron(by: {barcode: \"100\"}) { %s }",
                "PatronGroup": f'group(id: "grp_{number(library, 1)}") {{ %s }}',
-               "Job": f'job(id: "job_{number(library, 1)}") {{ %s }}'}[type_name]  # fmt: skip
+               "Job": f'job(id: "job_{number(library, 1)}") {{ %s }}',
+               "ErasureCertificate": f'job(id: "job_{number(library, 1)}") {{ certificate {{ %s }} }}',
+               }[type_name]  # fmt: skip
         if name == "blocks":
             one = f'patron(by: {{id: "pat_{number(library, lib.BLOCKED)}"}}) {{ %s }}'
         inner = identity(SCHEMA.type_map[type_name].fields[name].type)  # type: ignore[attr-defined]
         asked = f"{name}(first: $first, after: $after{state}) {inner}"
         query = "query($after: String, $first: Int!) { " + one % asked + " }"
         data = await ways.agree(query, actor(library), {"first": 200})
-        [edges] = [found[name]["edges"] for found in data.values()]
+        [edges] = [found.get("certificate", found)[name]["edges"] for found in data.values()]
         assert len(edges) >= 3
         for edge in edges:
             for first in (1, 2, 200):

@@ -99,7 +99,13 @@ def guarded(*kinds: str) -> list[tuple[str, str, Permission]]:
 def ask(type_name: str, name: str) -> str:
     """Return the shortest selection of a field, whatever its arguments."""
     definition = SCHEMA.type_map[type_name].fields[name]  # type: ignore[attr-defined]
-    known = {**USUAL, "id": f'"{"grp" if name == "group" else "job"}_1"', "barcode": '"x"', "by": '{id: "pat_1"}'}
+    known = {
+        "patronId": '"pat_1"',
+        **USUAL,
+        "id": f'"{"grp" if name == "group" else "job"}_1"',
+        "barcode": '"x"',
+        "by": '{id: "pat_1"}',
+    }
     given = [f"{one}: {known[one]}" for one, arg in definition.args.items() if isinstance(arg.type, GraphQLNonNull)]
     inner = " { __typename }" if is_composite_type(get_named_type(definition.type)) else ""
     return f"{name}{f'({chr(44).join(given)})' if given else ''}{inner}"
@@ -109,6 +115,7 @@ def ask(type_name: str, name: str) -> str:
 WAYS_TO = {
     "Patron": ("{{ patrons(first: 1) {{ edges {{ node {{ {} }} }} }} }}", Permission.PATRONS_VIEW),
     "PatronGroup": ("{{ patrons(first: 1) {{ edges {{ node {{ group {{ {} }} }} }} }} }}", Permission.PATRONS_VIEW),
+    "Job": ("{{ jobs(first: 1) {{ edges {{ node {{ {} }} }} }} }}", Permission.PATRONS_VIEW),
     "StaffUser": ("{{ viewer {{ ... on StaffViewer {{ user {{ {} }} }} }} }}", None),
 }
 

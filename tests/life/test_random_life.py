@@ -25,7 +25,7 @@ from patrongraph.desk import actions as desk
 from patrongraph.desk import money, reservations
 from patrongraph.desk.queries import Borrower
 from patrongraph.erasure import actions as purges
-from patrongraph.erasure import deletion
+from patrongraph.erasure import deletion, lost
 from patrongraph.groups import actions as groups
 from patrongraph.jobs.queries import progress
 from patrongraph.patrons import actions as patrons
@@ -43,10 +43,11 @@ EXAMPLES = int(ASKED_FOR or 30)
 KINDS = (
     "check_out", "check_in", "renew", "reserve", "cancel", "charge", "pay", "waive", "move", "remove", "lead",
     "grant", "revoke", "block", "lift", "deactivate", "reactivate", "register", "delete", "restore", "purge",
+    "mark_lost",
 )  # fmt: skip
 
 # What others need to have happened first.
-OFTEN = ("check_out", "check_out", "renew", "charge", "charge", "pay", "waive", "move", "lead")
+OFTEN = ("check_out", "check_out", "renew", "charge", "charge", "pay", "waive", "move", "lead", "restore")
 
 # The deleting statement itself fails when it meets anything that forbids to delete: exact, whoever deletes.
 GUARDS = {
@@ -129,6 +130,12 @@ LATEST = {
     "block": FIRST_OPEN.format(table="block", open="lifted_at IS NULL"),
     "group": "SELECT max(group_id) FROM group_membership WHERE patron_id = $1",
 }
+BORROWER = """
+SELECT patron_id FROM loan
+WHERE library_id = (SELECT library_id FROM patron WHERE id = $1) AND returned_at IS NULL
+ORDER BY patron_id = $1 DESC, id LIMIT 1
+"""
+OPEN_LOANS = "SELECT id FROM loan WHERE patron_id = $1 AND returned_at IS NULL ORDER BY id"
 NOBODY = 999_999_999
 
 
@@ -203,8 +210,8 @@ async def make_world(number: int) -> World:
             barcode = f"item-{town.id}-{each}"
             items.append(barcode)
             await db.rows(
-                "INSERT INTO item (library_id, barcode, title, status) VALUES ($1, $2, 'Title', 'AVAILABLE')"
-                " RETURNING id",
+                "INSERT INTO item (library_id, barcode, title, status, price)"
+                " VALUES ($1, $2, 'Title', 'AVAILABLE', 7.50) RETURNING id",
                 town.id,
                 barcode,
             )
@@ -331,6 +338,22 @@ async def purge(world: World, actor: Actor, patron: int, other: int) -> None:
     await purged(actor.library, started.job_id)
 
 
+async def borrower(patron: int) -> tuple[int, list[int]]:
+    """The patron, or else another borrower of the same library, with all open loans."""
+    found = await db.value(BORROWER, patron) or patron
+    return found, [row["id"] for row in await db.rows(OPEN_LOANS, found)]
+
+
+async def mark_lost(world: World, actor: Actor, patron: int, other: int) -> None:
+    """What it charges it writes off, so nobody owes more or less; with an odd `other` the patron is purged too."""
+    patron, loans = await borrower(patron)
+    done = await lost.mark(actor, patron, loans, purge=other % 2 == 1)
+    assert isinstance(done, lost.MarkedLost)
+    assert done.written_off == done.charged == Decimal("7.50") * len(loans)
+    if done.job_id is not None:
+        await purged(actor.library, done.job_id)
+
+
 async def purged(library: int, job_id: int) -> None:
     async def ended() -> bool:
         found = await progress(library, job_id)
@@ -348,7 +371,7 @@ DESK: dict[str, Any] = {
 ACCOUNT: dict[str, Any] = {
     "move": move, "remove": remove, "lead": lead, "grant": grant, "revoke": revoke, "block": block, "lift": lift,
     "deactivate": deactivate, "reactivate": reactivate, "register": register_clone, "delete": delete,
-    "restore": restore, "purge": purge,
+    "restore": restore, "purge": purge, "mark_lost": mark_lost,
 }  # fmt: skip
 
 
@@ -437,6 +460,8 @@ async def over_graphql(api: Api, token: str, world: World, step: Step) -> None:
     patron, other = world.patron(step.town, step.patron), world.patron(step.town, step.other)
     key, ids, amount = f"pat_{patron}", [f"pat_{patron}", f"pat_{other}"], Decimal(step.amount)
     of = {what: await world.latest(what, patron) for what in LATEST}
+    reader, loans = await borrower(patron)
+    given_up = {"patronId": f"pat_{reader}", "loanIds": [f"loan_{loan}" for loan in loans]}
     lent = {"patron": {"id": key}, "itemBarcode": barcode_of(world, step)}
     settled = {"amount": str(amount)}
     asked: dict[str, tuple[str, dict[str, Any]]] = {
@@ -461,16 +486,18 @@ async def over_graphql(api: Api, token: str, world: World, step: Step) -> None:
         "delete": ("deletePatron", {"patronId": key}),
         "restore": ("restorePatron", {"patronId": key}),
         "purge": ("purgePatrons", {"patronIds": ids, "dryRun": False}),
+        "mark_lost": ("markLoansLost", given_up | {"dryRun": False, "purge": other % 2 == 1}),
     }
     name, given = asked[step.kind]
     more = {
         "delete": "... on DeletePatronPreview { confirmationToken }",
         "purge": "... on PurgePatronsSuccess { job { id } }",
+        "mark_lost": "... on MarkLoansLostSuccess { job { id } }",
     }.get(step.kind, "")
     found = await say(api, token, name, more, **given)
     if "confirmationToken" in found:
         await say(api, token, name, more, **given, confirmationToken=found["confirmationToken"])
-    if "job" in found:
+    if found.get("job"):
         await purged(world.towns[step.town].id, int(found["job"]["id"].removeprefix("job_")))
     if step.kind in ("charge", "pay", "waive") and found["__typename"].endswith("Success"):
         world.settle(step, patron, amount)

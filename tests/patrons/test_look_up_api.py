@@ -45,12 +45,12 @@ async def test_what_is_another_librarys_is_as_unknown_as_what_never_was(api: Api
     [theirs] = await other_town.patrons(1)
     await db.rows("UPDATE patron SET username = 'theirs' WHERE id = $1 RETURNING id", theirs)
     group = await other_town.group(theirs)
-    await other_town.open_loan(theirs)
     await other_town.open_reservation(theirs)
     charge = await other_town.charge(theirs, "1.00")
     await start_patron_export(other_town.system, theirs)
     started = await erasure.start(other_town.system, patron_ids=[theirs])
     assert isinstance(started, erasure.PurgeStarted)
+    await other_town.open_loan(theirs)
     token, insider = await town.token(), await other_town.token()
     for by in ({"id": f"pat_{theirs}"}, {"barcode": f"B{theirs}"}, {"username": "theirs"}):
         assert await api.data(PATRON, {"by": by}, token) == {"patron": None}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest_asyncio
 from tests.clients import MODERN, sse
+from tests.exported import add_export
 from tests.fixtures_api import wait_until_ready
 
 from patrongraph.context import Actor, system_actor
@@ -21,6 +22,7 @@ from patrongraph.jobs.models import JobKind
 from patrongraph.libraries import actions as libraries
 from patrongraph.permissions import ALL_PERMISSIONS
 from patrongraph.staff import actions as staff
+from patrongraph.staff.identify import identify
 
 PASSWORD = "seven quiet herons"
 SIGN_IN = """
@@ -245,65 +247,47 @@ async def test_a_job_that_is_not_there(api, town):
 
 
 @pytest_asyncio.fixture
-async def link(town, database, settings) -> str:
-    """A one-time link to a file of a megabyte and a bit."""
-    settings.exports_dir.mkdir(exist_ok=True)
-    name = "patrons-" + "0" * 32 + ".ndjson"
-    (settings.exports_dir / name).write_bytes(CONTENT)
-    library = town.operator.library
-    job = await database.value(
-        "INSERT INTO job (library_id, kind, itemised, state) VALUES ($1, 'EXPORT_PATRONS', false, 'SUCCEEDED')"
-        " RETURNING id",
-        library,
-    )
-    export = await database.value(
-        "INSERT INTO data_export (library_id, job_id, format, state, path, size, sha256, created_at, ready_at,"
-        " expires_at, downloads) VALUES ($1, $2, 'NDJSON', 'READY', $5, $3, $4, now(), now(),"
-        " now() + interval '1 day', 0) RETURNING id",
-        library,
-        job,
-        len(CONTENT),
-        "0" * 64,
-        name,
-    )
-    return (await create_link(town.operator, export)).token
+async def link(town, database) -> str:
+    """A one-time link of the token to a file of a megabyte and a bit."""
+    export = await add_export(town.operator.library, CONTENT)
+    return (await create_link(await identify(session_token=None, authorization=f"Bearer {town.token}"), export)).token
 
 
 CONTENT = b'{"a":1}\n' * 150_000
 
 
-async def test_a_link_gives_its_file_once(api, link):
+async def test_a_link_gives_its_file_once(api, link, town):
     for method in ("HEAD", "POST"):
         assert (await get(api, f"/exports/{link}", method)).status_code == 405
-    answer = await get(api, f"/exports/{link}")
+    answer = await get(api, f"/exports/{link}", authorization=f"Bearer {town.token}")
     assert (answer.status_code, answer.content) == (200, CONTENT)
     assert answer.headers["content-length"] == str(len(CONTENT))
     assert answer.headers["content-type"] == "application/x-ndjson"
     assert answer.headers["content-disposition"].startswith('attachment; filename="')
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    again = await get(api, f"/exports/{link}")
+    again = await get(api, f"/exports/{link}", authorization=f"Bearer {town.token}")
     assert again.status_code == 410
     assert again.json()["errors"][0]["extensions"]["code"] != "NOT_FOUND"
 
 
-async def test_an_unknown_link_is_404(api, link, database):
+async def test_an_unknown_link_is_404(api, link, town, database):
     for token in ("x", link[:-1], link + "x", "y" * 500):
-        answer = await get(api, f"/exports/{token}")
+        answer = await get(api, f"/exports/{token}", authorization=f"Bearer {town.token}")
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (404, "NOT_FOUND")
     assert await database.value("SELECT used_at FROM download_link") is None
 
 
-async def test_a_link_with_a_bad_token_is_401_and_stays(api, link, database):
+async def test_a_link_with_a_bad_token_is_401_and_stays(api, link, town, database):
     answer = await get(api, f"/exports/{link}", authorization="Bearer bad")
     assert answer.status_code == 401
     assert await database.value("SELECT used_at FROM download_link") is None
 
 
-async def test_a_link_whose_file_is_gone(api, link, settings):
+async def test_a_link_whose_file_is_gone(api, link, town, settings):
     for file in settings.exports_dir.iterdir():
         file.unlink()
-    answer = await get(api, f"/exports/{link}")
+    answer = await get(api, f"/exports/{link}", authorization=f"Bearer {town.token}")
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (404, "NOT_FOUND")
 
 

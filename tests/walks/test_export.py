@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 from redis.asyncio import Redis
 from tests.clients import Api
+from tests.exported import content_of
 from tests.fixtures_api import working
 from tests.town import Town, wait_until
 
@@ -60,9 +61,12 @@ async def test_export(api: Api, town: Town, settings: Settings, worker_log: Path
     with working(settings, worker_log):
         assert (await api.follow("job_1", token))[-1]["state"] == "SUCCEEDED"
     [file] = settings.exports_dir.iterdir()
-    content = file.read_bytes()
+    content = await content_of(file.name)
     assert file.name == await db.value("SELECT path FROM data_export")
     assert file.stat().st_mode & 0o777 == 0o600
+    # On the disk nobody can read it: its key is in the row, wrapped by a key that the database never sees.
+    assert b"First1" not in file.read_bytes()
+    assert await db.value("SELECT octet_length(sealed_key) FROM data_export") == 60
     found = (await api.data(RESULT, {"id": "job_1"}, token))["job"]
     assert found == {
         "state": "SUCCEEDED",
@@ -89,12 +93,13 @@ async def test_export(api: Api, town: Town, settings: Settings, worker_log: Path
     secret = url.removeprefix("/exports/")
     assert await db.value("SELECT token_sha256 FROM download_link") == hashlib.sha256(secret.encode()).hexdigest()
 
-    # Station 5, the download. No sign-in is needed: the link is the permission, once.
+    # Station 5, the download. The link works once, and for whoever made it: the token is shown again.
     async with api.client() as client:
-        answer = await client.get(url)
+        assert (await client.get(url)).status_code == 401
+        answer = await client.get(url, headers=api.headers(token))
         assert (answer.status_code, answer.content) == (200, content)
         assert answer.headers["content-disposition"] == 'attachment; filename="patrongraph-NORTH-export-1.json"'
-        again = await client.get(url)
+        again = await client.get(url, headers=api.headers(token))
     assert (again.status_code, again.json()["errors"][0]["extensions"]["code"]) == (410, "LINK_USED")
     events = await db.rows("SELECT action FROM audit_event WHERE action LIKE 'export.%' ORDER BY id")
     assert [event["action"] for event in events] == [

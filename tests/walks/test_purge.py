@@ -16,9 +16,11 @@ from patrongraph import db
 from patrongraph.settings import Settings
 
 PURGE = """
-mutation($confirm: Int, $dry: Boolean!) {
-  purgePatrons(input: {filter: {category: "Pupil"}, dryRun: $dry, confirmCount: $confirm}) {
-    ... on PurgePreview { matched purgeable obstacles { code patrons } }
+mutation($confirm: Int, $token: String, $dry: Boolean!) {
+  purgePatrons(input: {
+    filter: {category: "Pupil"}, dryRun: $dry, confirmCount: $confirm, confirmationToken: $token
+  }) {
+    ... on PurgePreview { matched purgeable obstacles { code patrons } confirmationToken }
     ... on PurgePatronsSuccess { count job { id state total } }
     ... on Problem { code message }
   }
@@ -36,16 +38,18 @@ async def test_purge(api: Api, town: Town, settings: Settings, worker_log: Path,
     await town.patrons(1, status="ACTIVE")  # in use: no purge ever means them
     token = await town.token()
 
-    # Station 1, the dry run. It says how many are meant and what stands in the way, and does nothing.
+    # Station 1, the dry run. It says how many are meant and what stands in the way, and does nothing. The confirmation
+    # is a keyed digest of whom it is about and who asked; nothing of it is stored.
     async with nothing_changes():
-        preview = await api.data(PURGE, {"dry": True}, token)
-    assert preview["purgePatrons"] == {
-        "matched": 5, "purgeable": 4, "obstacles": [{"code": "OPEN_LOANS", "patrons": 1}],
-    }  # fmt: skip
+        preview = (await api.data(PURGE, {"dry": True}, token))["purgePatrons"]
+    confirmation = preview.pop("confirmationToken")
+    assert preview == {"matched": 5, "purgeable": 4, "obstacles": [{"code": "OPEN_LOANS", "patrons": 1}]}
 
     # Station 2, the request. `erasure.actions.start` compares the number that the client quotes with the number of
-    # now, and writes job, items and audit event in one transaction. It erases nobody.
-    started = (await api.data(PURGE, {"dry": False, "confirm": 5}, token))["purgePatrons"]
+    # now, and the confirmation with exactly these patrons; then it writes job, items and audit event in one
+    # transaction. It erases nobody.
+    quoted = {"dry": False, "confirm": 5, "token": confirmation}
+    started = (await api.data(PURGE, quoted, token))["purgePatrons"]
     assert started == {"count": 5, "job": {"id": "job_1", "state": "QUEUED", "total": 5}}
     job = await db.row("SELECT kind, state, params, token_id, started_by_id FROM job")
     assert job is not None

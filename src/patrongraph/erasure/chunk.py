@@ -14,6 +14,7 @@ import orjson
 
 from patrongraph import db
 from patrongraph.audit.actions import record
+from patrongraph.erasure import certificate
 from patrongraph.exports import actions as exports
 from patrongraph.exports.queries import PURGE_LIBRARY
 from patrongraph.jobs.leases import JobFailed, Lease
@@ -80,9 +81,9 @@ WITH gone AS (
 SELECT count(*)::int FROM gone
 """
 
-# A file of the whole library that has these patrons in it is not to be fetched any more.
+# A file of the whole library that has these patrons in it is not to be fetched any more, and nobody can read it.
 EXPIRE_LIBRARY_EXPORTS = """
-UPDATE data_export SET expires_at = now()
+UPDATE data_export SET expires_at = now(), sealed_key = NULL, key_id = NULL
 WHERE patron_id IS NULL AND library_id = $1 AND state = 'READY' AND expires_at > now()
 RETURNING id
 """
@@ -157,7 +158,7 @@ def erase_statement() -> str:
         "loan": "loan.library_id, loan.item_id, loan.checked_out_at, loan.returned_at, loan.branch_id, loan.lost",
         "ledger_entry": "ledger_entry.kind, ledger_entry.outstanding",
         "group_membership": "group_membership.group_id",
-        "patron": "patron.person_id",
+        "patron": "patron.person_id, patron.erasure_key",
     }
     links = dict(erasure_order())
     parts, counts = [], []
@@ -180,13 +181,19 @@ kept AS (
     JOIN patron ON patron.id = loan.gone_id AND patron.id = ANY($1::bigint[])
     LEFT JOIN cohort ON cohort.id = patron.cohort_id
     WHERE $4::boolean AND loan.returned_at IS NOT NULL
+    ORDER BY random() -- else the loans of one patron would lie side by side
     RETURNING 1
 ), counted AS (
     {" UNION ALL ".join(counts)}
 ), certified AS (
-    INSERT INTO tombstone (library_id, patron_id, job_id, erased_at, rows, state)
-    SELECT $2::bigint, gone_id, $3::bigint, now(), jsonb_object_agg(name, n), 'LIVE_ERASED'
-    FROM counted GROUP BY gone_id
+    INSERT INTO tombstone (library_id, patron_id, job_id, erased_at, rows, state, patron_key)
+    SELECT $2::bigint, gone_id, $3::bigint, now(), jsonb_object_agg(name, n), 'LIVE_ERASED', erasure_key
+    FROM counted JOIN (SELECT gone_id, erasure_key FROM gone_patron) AS gone USING (gone_id)
+    GROUP BY gone_id, erasure_key ORDER BY gone_id
+    -- The same patron came back, from a backup: the first proof stays, and tells that nothing has reached the copies.
+    ON CONFLICT (patron_id) DO UPDATE
+        SET erased_at = excluded.erased_at, state = excluded.state, at_rest_at = NULL, copied_at = NULL
+        WHERE tombstone.patron_key = excluded.patron_key
     RETURNING 1
 )
 SELECT (SELECT count(*)::int FROM certified) AS patrons,
@@ -303,6 +310,8 @@ async def erase(library_id: int, patron_ids: Sequence[int], *, retain: bool, job
     if gone is None or gone["patrons"] != len(patron_ids):
         raise RuntimeError("the erasure did not certify every patron that it locked")
     rows: dict[str, int] = orjson.loads(gone["rows"])
+    if job_id is not None:
+        await certificate.add(library_id, job_id, len(patron_ids), rows, gone["statistics"])
     detail: dict[str, object] = {"rows": rows, "statistics": gone["statistics"]}
     if gone["written_off"] is not None:
         detail["written_off"] = Decimal(gone["written_off"])

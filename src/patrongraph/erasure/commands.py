@@ -36,6 +36,7 @@ _day = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--inactive-since", type=_day, help="Patrons inactive since that day (UTC) or longer.")
 @click.option("--dry-run", is_flag=True, help="Only count: who matches, who can be purged, why others cannot.")
 @click.option("--confirm-count", type=int, help="With --filter: the number that the dry run gave.")
+@click.option("--confirmation-token", metavar="TOKEN", help="With --filter: the token that the dry run gave.")
 @click.option("--no-wait", is_flag=True, help="Start the job and do not follow it.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
 def group(
@@ -51,6 +52,7 @@ def group(
     inactive_since: datetime | None,
     dry_run: bool,
     confirm_count: int | None,
+    confirmation_token: str | None,
     no_wait: bool,
     as_json: bool,
 ) -> None:
@@ -61,7 +63,7 @@ def group(
     if not filtered and any(part is not None for part in (*texts, expired_before, inactive_since)):
         # Ignored, they would let a purge erase more than was meant.
         raise click.UsageError("--ids goes without options that filter; nothing was purged")
-    if not all(db.storable(text) for text in texts if text is not None):
+    if not all(db.storable(text) for text in (*texts, confirmation_token) if text is not None):
         raise click.UsageError("a filter is text in UTF-8; nothing was purged")
     patron_ids = None if ids is None else _ids(ids)
 
@@ -80,7 +82,12 @@ def group(
         await progress.open_progress(get_settings())
         try:
             started = await actions.start(
-                actor, patron_ids=patron_ids, criteria=chosen, dry_run=dry_run, confirm_count=confirm_count
+                actor,
+                patron_ids=patron_ids,
+                criteria=chosen,
+                dry_run=dry_run,
+                confirm_count=confirm_count,
+                confirmation_token=confirmation_token,
             )
             if isinstance(started, PurgePreview):
                 return _preview(started)
@@ -118,7 +125,11 @@ def _preview(counts: PurgePreview) -> dict[str, object]:
         "purgeable": counts.purgeable,
         "obstacles": counts.obstacles,
         "graceDays": counts.grace_days,
-    }
+    } | (
+        {}
+        if counts.confirmation is None
+        else {"confirmationToken": counts.confirmation.token, "confirmUntil": counts.confirmation.until}
+    )
 
 
 def _print(answer: dict[str, object], as_json: bool) -> None:

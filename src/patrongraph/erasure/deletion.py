@@ -5,12 +5,10 @@ first call showed is bound into the confirmation that the second one carries, so
 """
 
 import hashlib
-import hmac
 import time
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +18,7 @@ import orjson
 from patrongraph import db
 from patrongraph.audit.actions import record
 from patrongraph.context import Actor, ActorKind
-from patrongraph.erasure import problems
+from patrongraph.erasure import confirmation, problems
 from patrongraph.erasure.chunk import BEGIN_GRACE, Erased, erase, remove_files
 from patrongraph.exports.queries import PURGE_LIBRARY
 from patrongraph.jobs import idempotency
@@ -28,12 +26,10 @@ from patrongraph.patrons.models import PatronStatus
 from patrongraph.patrons.queries import ErasureAction, obstacles
 from patrongraph.personal_data import erasable_rows
 from patrongraph.problems import not_found
-from patrongraph.settings import get_settings
 from patrongraph.staff import identify
 
-CONFIRMATION_SECONDS = 15 * 60
-SKEW_SECONDS = 60
-"""How far the clocks of two processes may be apart."""
+PURPOSE = "patron deletion"
+"""What a confirmation is for; one for something else is void here."""
 
 # Holds the patron against everybody: from here on nobody lends, charges, edits, or erases the same one.
 LOCK_PATRON = "SELECT id, status, purge_after FROM patron WHERE id = $1 AND library_id = $2 FOR UPDATE"
@@ -107,6 +103,11 @@ class _Seen:
     fingerprint: str
 
     @property
+    def confirmed(self) -> list[object]:
+        """What a confirmation of it is about."""
+        return [self.patron["id"], self.fingerprint]
+
+    @property
     def at_once(self) -> bool:
         return int(self.around["grace_days"]) == 0
 
@@ -178,24 +179,10 @@ async def restore(actor: Actor, patron_id: int) -> int:
     return patron_id
 
 
-def confirmation_token(actor: Actor, patron_id: int, fingerprint: str, issued_at: int) -> str:
-    """Return the confirmation of what this fingerprint stands for: good for this actor, patron and time only."""
-    secret = get_settings().secret_key.get_secret_value().encode()
-    text = orjson.dumps([actor.library, actor.key, patron_id, fingerprint, issued_at])
-    code = hmac.new(secret, b"patron deletion\x00" + text, hashlib.sha256).digest()
-    return f"{issued_at}.{urlsafe_b64encode(code).rstrip(b'=').decode()}"
-
-
 def _check_confirmation(token: str, actor: Actor, seen: _Seen, now: int) -> None:
-    issued, _, _ = token.partition(".")
-    if not (issued.isascii() and issued.isdigit() and len(issued) <= 12):
-        raise problems.confirmation_void(expired=False)
-    age = now - int(issued)
-    if age > CONFIRMATION_SECONDS:
-        raise problems.confirmation_void(expired=True)
-    right = confirmation_token(actor, seen.patron["id"], seen.fingerprint, int(issued))
-    if age < -SKEW_SECONDS or not hmac.compare_digest(token.encode(errors="surrogatepass"), right.encode()):
-        raise problems.confirmation_void(expired=False)
+    verdict = confirmation.judge(token, actor, PURPOSE, seen.confirmed, now)
+    if verdict is not confirmation.Verdict.HOLDS:
+        raise problems.confirmation_void(expired=verdict is confirmation.Verdict.EXPIRED)
 
 
 async def _look(actor: Actor, patron_id: int) -> _Seen:
@@ -234,6 +221,7 @@ def _own_rows_statement() -> str:
 
 def _preview(actor: Actor, seen: _Seen, now: int) -> DeletionPreview:
     patron_id: int = seen.patron["id"]
+    made = confirmation.issue(actor, PURPOSE, seen.confirmed, now)
     return DeletionPreview(
         patron_id,
         seen.rows,
@@ -241,8 +229,8 @@ def _preview(actor: Actor, seen: _Seen, now: int) -> DeletionPreview:
         seen.around["other_accounts"],
         seen.around["grace_days"],
         seen.erase_after,
-        confirmation_token(actor, patron_id, seen.fingerprint, now),
-        datetime.fromtimestamp(now + CONFIRMATION_SECONDS, UTC),
+        made.token,
+        made.until,
     )
 
 

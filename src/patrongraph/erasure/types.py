@@ -1,16 +1,21 @@
 """Purges and deletions, as front ends see them."""
 
 import datetime as dt
+from decimal import Decimal
 from typing import Annotated
 
 import strawberry
 
+from patrongraph.circulation.types import Loan
 from patrongraph.erasure.problems import (
     ConfirmationMismatch,
     ConfirmationVoid,
+    FoundObstacle,
+    LoansDiffer,
     NothingMatches,
     NotPendingPurge,
     Obstacles,
+    OutstandingLoans,
 )
 from patrongraph.graph.declare import IN_LIBRARY, Many, compiled, declared, expression, graph_type, one, read_back
 from patrongraph.jobs.problems import IdempotencyMismatch
@@ -39,6 +44,11 @@ class PurgeCandidate:
         " AND l.returned_at IS NULL)",
         "Loans not yet returned; with any, the patron cannot be purged.",
     )
+    taggable: bool = expression(
+        "NOT EXISTS (SELECT FROM loan l WHERE l.patron_id = {t}.id AND l.library_id = {library}"
+        " AND l.returned_at IS NULL)",
+        "Whether purgePatrons takes the patron by id: no loan is outstanding. With any, markLoansLost is the way.",
+    )
     purgeable: bool = expression(
         f"NOT EXISTS (SELECT FROM ({obstacles_sql('ARRAY[{t}.id]', 'true')}) o)",
         "Whether nothing stands in the way now. It is looked at again at the patron's turn.",
@@ -53,7 +63,10 @@ class PurgeCandidate:
 class PurgePatronsInput:
     """Exactly one of patron_ids and filter."""
 
-    patron_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Inactive patrons by id.")
+    patron_ids: list[strawberry.ID] | None = strawberry.field(
+        default=None,
+        description="Inactive patrons by id, without outstanding loans and at most `library.maxPurgePerOperation`.",
+    )
     filter: PatronFilter | None = strawberry.field(
         default=None, description="Inactive patrons that match; an empty filter means all of them."
     )
@@ -63,6 +76,11 @@ class PurgePatronsInput:
     dry_run: bool = strawberry.field(description="True only counts; false starts the job.")
     confirm_count: int | None = strawberry.field(
         default=None, description="With a filter: the number that the dry run returned as `matched`."
+    )
+    confirmation_token: str | None = strawberry.field(
+        default=None,
+        description="With a filter: what your dry run of the same filter returned as `confirmationToken`, within 15"
+        " minutes.",
     )
     idempotency_key: str | None = strawberry.field(
         default=None, description="A text of your choice; the same request sent again with it starts nothing new."
@@ -81,10 +99,14 @@ class ObstacleCount:
 class PurgePreview:
     """The answer to a dry run."""
 
-    matched: int = strawberry.field(description="Patrons meant; quote it as confirmCount.")
+    matched: int = strawberry.field(description="Patrons meant; with a filter, quote it as confirmCount.")
     purgeable: int = strawberry.field(description="Patrons among them that nothing stands in the way of.")
     obstacles: list[ObstacleCount] = strawberry.field(description="What stands in the way of the others.")
     grace_days: int = strawberry.field(description="Days until they are erased; 0 means at once.")
+    confirmation_token: str | None = strawberry.field(
+        description="With a filter: send it back to start. Void as soon as others match. Null for patrons by id."
+    )
+    confirm_until: dt.datetime | None = strawberry.field(description="When the confirmation ends by itself.")
 
 
 @strawberry.type(description="The purge has begun; follow the job.")
@@ -102,10 +124,85 @@ PurgePatronsResult = Annotated[
     | InvalidInput
     | NotFound
     | TooMany
+    | OutstandingLoans
     | NothingMatches
     | ConfirmationMismatch
+    | ConfirmationVoid
     | IdempotencyMismatch,
     strawberry.union("PurgePatronsResult", description="The job, the preview of a dry run, or why not."),
+]
+
+
+@strawberry.input(description="Whose outstanding loans are given up as lost, all of them.")
+class MarkLoansLostInput:
+    """Input of markLoansLost."""
+
+    patron_id: strawberry.ID = strawberry.field(description="Id of the patron, active or not.")
+    loan_ids: list[strawberry.ID] = strawberry.field(
+        description="The open loans that you saw: exactly all of the patron's. In a dry run it may be empty."
+    )
+    dry_run: bool = strawberry.field(description="True only shows what would happen; false does it.")
+    purge: bool = strawberry.field(
+        default=False, description="Also start the patron's purge, all or nothing; needs PATRONS_PURGE as well."
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="A text of your choice; the same request sent again with it gives the same answer."
+    )
+
+
+@strawberry.type(description="One outstanding loan to give up, in the library's currency.")
+class LoanLoss:
+    """One line of the dialogue."""
+
+    loan_id: strawberry.ID = strawberry.field(description="Id of the loan; quote all of them as loanIds.")
+    item_barcode: str = strawberry.field(description="Barcode of the item, which may be another library's.")
+    title: str = strawberry.field(description="Title of the work.")
+    due_at: dt.datetime = strawberry.field(description="When it was due back.")
+    price: Decimal | None = strawberry.field(
+        description="What is charged for the item and written off at once; null when it has no price in this currency."
+    )
+    open_charges: Decimal = strawberry.field(description="What is open of this loan's own charges, such as fines.")
+    written_off: Decimal = strawberry.field(description="Both together: what is written off because of this loan.")
+
+
+@strawberry.type(description="What marking the loans as lost would do now; nothing was changed.")
+class MarkLoansLostPreview:
+    """The answer to a dry run."""
+
+    patron_id: strawberry.Private[int]
+    loans: list[LoanLoss] = strawberry.field(description="The outstanding loans, the oldest first.")
+    written_off: Decimal = strawberry.field(description="What is written off for all of them.")
+    currency: str | None = strawberry.field(description="Currency of the sums; null when there is no loan.")
+    obstacles: list[FoundObstacle] = strawberry.field(
+        description="What would still stand in the way of a purge; empty when the patron could be purged then."
+    )
+    patron: Patron | None = read_back("patron_id", "The patron; null when erased meanwhile.")
+
+
+@strawberry.type(description="The items are LOST, the loans closed, and the books balanced.")
+class MarkLoansLostSuccess:
+    """Payload of markLoansLost."""
+
+    patron_id: strawberry.Private[int]
+    loan_ids: strawberry.Private[list[int]]
+    job_id: strawberry.Private[int | None]
+    count: int = strawberry.field(description="How many loans were closed as lost.")
+    charged: Decimal = strawberry.field(description="The prices of the items, charged and written off at once.")
+    written_off: Decimal = strawberry.field(description="All that was written off: prices, and what the loans owed.")
+    loans: list[Loan] = read_back("loan_ids", "The loans as they are now; those of a patron erased meanwhile are gone.")
+    patron: Patron | None = read_back("patron_id", "The patron as it is now; null when erased meanwhile.")
+    job: Job | None = read_back("job_id", "The purge, when one was asked for; follow it.")
+
+
+MarkLoansLostResult = Annotated[
+    MarkLoansLostSuccess
+    | MarkLoansLostPreview
+    | LoansDiffer
+    | Obstacles
+    | InvalidInput
+    | NotFound
+    | IdempotencyMismatch,
+    strawberry.union("MarkLoansLostResult", description="The loans, the preview of a dry run, or why not."),
 ]
 
 

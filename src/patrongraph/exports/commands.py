@@ -1,7 +1,6 @@
 """The operator's `patrongraph export`: the same job as over the API, followed live, then copied to a file."""
 
 import asyncio
-import hashlib
 import os
 import secrets
 import time
@@ -14,6 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from patrongraph.context import Actor
 from patrongraph.exports import actions, queries
+from patrongraph.exports.json_schema import published
+from patrongraph.exports.models import ExportFormat
+from patrongraph.exports.words import Language
 from patrongraph.jobs import progress as bell
 from patrongraph.jobs.actions import FINISHED
 from patrongraph.jobs.models import JobState
@@ -25,12 +27,54 @@ from patrongraph.terminal import answers, notes, run
 
 LOOK_SECONDS = 0.3
 PATIENCE_SECONDS = 10.0
-COPY_BYTES = 1 << 20
 
 
-@click.command("export")
+def _print_schema(context: click.Context, _option: click.Parameter, asked: bool) -> None:
+    if asked:
+        answers.print(published().decode(), markup=False, highlight=False, soft_wrap=True, end="")
+        context.exit()
+
+
+class _Exports(click.Group):
+    """`patrongraph export LIBRARY …` exports; only the word rekey in its place is a command of its own."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Let the command without a name have whatever is not rekey."""
+        return super().parse_args(ctx, args if args[:1] == ["rekey"] else ["", *args])
+
+
+@click.group("export", cls=_Exports)
+def group() -> None:
+    """Export what a library holds, and renew the keys of export files."""
+
+
+@group.command("rekey")
+@click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
+def rekey(*, as_json: bool) -> None:
+    """Wrap the key of every export file with the first of PATRONGRAPH_EXPORT_KEYS; the files stay as they are.
+
+    Ends with 1 when a file has a key that is neither there nor made of the secret key.
+    """
+
+    async def work() -> None:
+        try:
+            current, done, left = await actions.rekey()
+        except actions.UnusableKey as error:
+            raise click.ClickException(str(error)) from None
+        if as_json:
+            answers.print(orjson.dumps({"key": current, "rekeyed": done, "left": left}).decode(), markup=False)
+        else:
+            answers.print(f"{done:,} export files now have the key {current}", markup=False)
+        if left:
+            named = ", ".join(f"{count:,} with {key_id}" for key_id, count in left.items())
+            raise click.ClickException(f"these cannot be read, because their key is missing or wrong: {named}")
+
+    run(work)
+
+
+@group.command("", epilog="`patrongraph export rekey` renews the keys of export files; docs/exports.md says when.")
 @click.argument("library_code", metavar="LIBRARY")
-@click.option("--patron", "barcode", metavar="BARCODE", help="One patron, by the barcode of a card; JSON.")
+@click.option("--patron", "barcode", metavar="BARCODE", help="One patron, by the barcode of a card; JSON or HTML.")
 @click.option("--all", "everybody", is_flag=True, help="Every patron, or those of the filters below; NDJSON.")
 @click.option(
     "--status",
@@ -46,8 +90,27 @@ COPY_BYTES = 1 << 20
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write; it must not exist. Only you will be able to read it.",
 )
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice([ExportFormat.JSON, ExportFormat.HTML], case_sensitive=False),
+    help="How one patron's file is written: JSON for programs (the default), HTML to read.",
+)
+@click.option(
+    "--language",
+    type=click.Choice([language.value for language in Language], case_sensitive=False),
+    help="The language of an HTML page; the library's own unless given.",
+)
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of a patron's document and end.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
-def group(
+def library(
     library_code: str,
     barcode: str | None,
     *,
@@ -57,12 +120,18 @@ def group(
     branch: str | None,
     cohort: str | None,
     output: Path,
+    format_name: str | None,
+    language: str | None,
     as_json: bool,
 ) -> None:
     """Export what LIBRARY holds about one patron or about many; a worker has to be running."""
     filtered = any(part is not None for part in (status, category, branch, cohort))
     if (barcode is None) != everybody or (barcode is not None and filtered):
         raise click.UsageError("say either --patron BARCODE, or --all with or without filters")
+    if barcode is None and format_name is not None:
+        raise click.UsageError("--format is for one patron; many are always written as NDJSON")
+    if language is not None and format_name != ExportFormat.HTML:
+        raise click.UsageError("--language is for a page to read: say --format html too")
     if output.exists():
         raise click.UsageError(f"{output} exists already; nothing was exported")
     if not output.absolute().parent.is_dir():
@@ -73,7 +142,8 @@ def group(
         await bell.open_progress(get_settings())
         try:
             if barcode is not None:
-                job_id = await _start_patron(actor, barcode)
+                page = Language(language) if language is not None else None
+                job_id = await _start_patron(actor, barcode, ExportFormat(format_name or ExportFormat.JSON), page)
             else:
                 chosen = PatronCriteria(
                     status=status,
@@ -91,11 +161,11 @@ def group(
     run(work)
 
 
-async def _start_patron(actor: Actor, barcode: str) -> int:
+async def _start_patron(actor: Actor, barcode: str, format: ExportFormat, language: Language | None) -> int:
     patron_id = await queries.patron_by_barcode(actor.library, barcode)
     if patron_id is None:
         raise click.ClickException("this library has no card with that barcode; nothing was exported")
-    return await actions.start_patron_export(actor, patron_id)
+    return await actions.start_patron_export(actor, patron_id, format, language=language)
 
 
 async def _id_of(actor: Actor, kind: str, code: str | None) -> int | None:
@@ -137,29 +207,28 @@ async def _follow(actor: Actor, job_id: int) -> asyncpg.Record:
 
 
 async def _fetch(actor: Actor, export: asyncpg.Record, output: Path) -> str:
-    """Copy the finished file through a link of its own, so that it is counted; return its sha256."""
+    """Write the finished file through a link of its own, so that it is counted; return its sha256."""
     link = await actions.create_link(actor, export["id"])
-    download = await actions.open_download(link.token, actor)
-    await asyncio.to_thread(_copy, download.path, output, download.sha256)
+    try:
+        download = await actions.open_download(link.token, actor)
+        await _copy(download, output)
+    except (actions.StorageError, actions.UnreadableExport) as error:
+        raise click.ClickException(f"the export cannot be read, nothing was written: {error}") from None
     return download.sha256
 
 
-def _copy(source: Path, output: Path, sha256: str) -> None:
-    """Copy to a file beside output that only its owner can read, check it, then give it the name."""
-    digest = hashlib.sha256()
+async def _copy(download: actions.Download, output: Path) -> None:
+    """Write to a file beside output that only its owner can read, then give it the name."""
     unfinished = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
     try:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with source.open("rb") as read, os.fdopen(descriptor, "wb") as write:
-            while piece := read.read(COPY_BYTES):
-                digest.update(piece)
-                write.write(piece)
-            write.flush()
-            os.fsync(write.fileno())
-        if digest.hexdigest() != sha256:
-            raise click.ClickException("the file does not have the checksum that was kept; nothing was written")
+        with os.fdopen(descriptor, "wb") as write:
+            async for piece in download.pieces():
+                await asyncio.to_thread(write.write, piece)
+            await asyncio.to_thread(write.flush)
+            await asyncio.to_thread(os.fsync, write.fileno())
         # A link, because a rename would replace a file that has appeared meanwhile.
-        output.hardlink_to(unfinished)
+        await asyncio.to_thread(output.hardlink_to, unfinished)
     except FileExistsError:
         raise click.ClickException(f"{output} has appeared meanwhile; it was left as it is") from None
     except OSError as error:

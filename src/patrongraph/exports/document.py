@@ -1,31 +1,40 @@
 """A patron's document is one SQL expression, built from the personal data registry and nothing else."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import cache
 from typing import Any
 
 import asyncpg
 
 from patrongraph import db
-from patrongraph.personal_data import PATRON_TABLES, Form, PatronTable, Shown
+from patrongraph.personal_data import PATRON_TABLES, Form, Shown
 
 SCHEMA_NAME = "patrongraph/patron-data/1"
 
+PATRON = next(table for table in PATRON_TABLES if table.name == "patron")
+LISTS = tuple(table for table in reversed(PATRON_TABLES) if table.section)
+"""The tables whose rows make a list, in the document's order."""
+
+LIBRARY_COLUMNS = ("code", "name", "currency")
+"""What the document says about the library, in the document's names, which are the columns' too."""
+ITEM_COLUMNS = ("title", "author", "barcode")
+"""What it says about an item."""
+
 _LIBRARY = (
-    "(SELECT row_to_json(one) FROM (SELECT code, name, currency FROM library"
+    f"(SELECT row_to_json(one) FROM (SELECT {', '.join(LIBRARY_COLUMNS)} FROM library"
     ' WHERE library.id = p.library_id) one) AS "library"'
 )
 _NAME_OF = "(SELECT named.name FROM {table} named WHERE named.id = {value})"
-_ITEM_OF = (
-    "(SELECT row_to_json(one) FROM (SELECT item.title, item.author, item.barcode FROM item"
-    " WHERE item.id = {value}) one)"
-)
+_ITEM = ", ".join(f"item.{column}" for column in ITEM_COLUMNS)
+_ITEM_OF = f"(SELECT row_to_json(one) FROM (SELECT {_ITEM} FROM item WHERE item.id = {{value}}) one)"
 # A payment is about the item of the charge it settles.
 _ITEM_OF_LOAN = (
-    "(SELECT row_to_json(one) FROM (SELECT item.title, item.author, item.barcode FROM loan of_item"
+    f"(SELECT row_to_json(one) FROM (SELECT {_ITEM} FROM loan of_item"
     " JOIN item ON item.id = of_item.item_id WHERE of_item.id = coalesce({value},"
     " (SELECT charge.loan_id FROM ledger_entry charge WHERE charge.id = {row}.charge_id))) one)"
 )
+# The driver stores the first and the last day of its calendar as infinite, which is no date in JSON.
+_DATE = "CASE {value} WHEN '-infinity' THEN '0001-01-01' WHEN 'infinity' THEN '9999-12-31' ELSE {value} END"
 _OBJECT = '(SELECT row_to_json(one) FROM (SELECT {columns}) one) AS "{name}"'
 # A list is made by ARRAY(…), because json_agg would break the line between its elements.
 _LIST = (
@@ -52,14 +61,13 @@ NO_JIT = "SET LOCAL jit = off"
 @cache
 def documents_sql(where: str) -> str:
     """Return the statement that yields `document`, JSON on one line, for each patron p of `where`."""
-    patron = next(table for table in PATRON_TABLES if table.name == "patron")
-    lists = [table for table in reversed(PATRON_TABLES) if table.section]
     parts = [
         f"'{SCHEMA_NAME}' AS \"schema\"",
         'transaction_timestamp() AS "exportedAt"',
         _LIBRARY,
-        *_objects(patron),
-        *(_LIST.format(columns=", ".join(_columns(t, "t")), table=t.name, name=t.section) for t in lists),
+        *(_OBJECT.format(columns=_columns("p", fields), name=name) for name, fields in objects().items()),
+        *(_named("p", column, field) for column, field in PATRON.shown().items() if not field.section),
+        *(_LIST.format(columns=_columns("t", t.shown()), table=t.name, name=t.section) for t in LISTS),
     ]
     return DOCUMENTS.format(where=where, parts=",\n".join(parts))
 
@@ -92,28 +100,26 @@ async def stream_documents(
     )
 
 
-def _objects(table: PatronTable) -> list[str]:
-    """Return the document's members made of the patron row's own columns, in the registry's order."""
-    sections: dict[str, list[str]] = {}
-    for column, shown in _shown(table):
-        sections.setdefault(shown.section, []).append(_named("p", column, shown))
-    bare = sections.pop("", [])
-    return [_OBJECT.format(columns=", ".join(cols), name=name) for name, cols in sections.items()] + bare
+def objects() -> dict[str, dict[str, Shown]]:
+    """Return section → column → place in the document, for the sections made of the patron row's own columns."""
+    sections: dict[str, dict[str, Shown]] = {}
+    for column, field in PATRON.shown().items():
+        if field.section:
+            sections.setdefault(field.section, {})[column] = field
+    return sections
 
 
-def _columns(table: PatronTable, row: str) -> list[str]:
-    return [_named(row, column, shown) for column, shown in _shown(table)]
+def _columns(row: str, fields: Mapping[str, Shown]) -> str:
+    return ", ".join(_named(row, column, field) for column, field in fields.items())
 
 
-def _shown(table: PatronTable) -> list[tuple[str, Shown]]:
-    return [(column, shown) for column, shown in table.columns.items() if isinstance(shown, Shown)]
-
-
-def _named(row: str, column: str, shown: Shown) -> str:
+def _named(row: str, column: str, field: Shown) -> str:
     value = f"{row}.{column}"
-    match shown.form:
+    match field.form:
         case Form.VALUE:
             text = value
+        case Form.DATE:
+            text = _DATE.format(value=value)
         case Form.MONEY:
             text = f"{value}::text"
         case Form.BRANCH:
@@ -124,4 +130,4 @@ def _named(row: str, column: str, shown: Shown) -> str:
             text = _ITEM_OF.format(value=value)
         case Form.LOAN_ITEM:
             text = _ITEM_OF_LOAN.format(value=value, row=row)
-    return f'{text} AS "{shown.name}"'
+    return f'{text} AS "{field.name}"'

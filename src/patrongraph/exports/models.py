@@ -13,6 +13,7 @@ from patrongraph.tables import (
     one_of,
     optional_reference,
     reference,
+    rule,
     set_index,
     unique,
     word,
@@ -39,7 +40,7 @@ class ExportState(StrEnum):
 
 
 class DataExport(Model):
-    """One export file; `path` is its name under the exports folder."""
+    """One export file; `path` is its name in the store, `sealed_key` opens it and is nowhere else."""
 
     id = Identity(primary_key=True)
     library_id = fields.BigIntField()
@@ -51,6 +52,8 @@ class DataExport(Model):
     path = fields.CharField(max_length=200, null=True)
     sha256 = FixedChar(max_length=64, null=True)
     size = fields.BigIntField(null=True)
+    key_id = fields.CharField(max_length=40, null=True)
+    sealed_key = fields.BinaryField(null=True)
     created_at = moment()
     ready_at = fields.DatetimeField(null=True)
     expires_at = fields.DatetimeField(null=True)
@@ -62,6 +65,8 @@ class DataExport(Model):
             unique("data_export", "job_id"),
             one_of("data_export", "format", ExportFormat),
             one_of("data_export", "state", ExportState),
+            # Whichever way an export ends, its key ends with it, and with the key every copy of the file.
+            rule("data_export", "key", "sealed_key IS NULL OR state = 'READY'"),
         )
         indexes = (index("data_export", "patron_id"),)
 

@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 
 from patrongraph import db
+from patrongraph.exports.words import Language, language_of
 from patrongraph.patrons.filters import PatronCriteria
 
 # The documents of one patron, of no other library.
@@ -26,6 +27,9 @@ HOLD_LIBRARY = "SELECT pg_advisory_xact_lock(hashtext('patrongraph export'), ($1
 # Whether a branch or cohort is the library's own.
 BRANCH_EXISTS = "SELECT id FROM branch WHERE id = $1 AND library_id = $2"
 COHORT_EXISTS = "SELECT id FROM cohort WHERE id = $1 AND library_id = $2"
+
+# The library's locale, such as sv-SE.
+LOCALE = "SELECT locale FROM library WHERE id = $1"
 
 # An export and its job, as the command line shows them.
 EXPORT_OF_JOB = """
@@ -68,6 +72,11 @@ async def count_patrons(library_id: int, chosen: PatronCriteria) -> int:
     where, args = chosen.where(library_id)
     counted: int = await db.value(COUNT_PATRONS.format(where=where), *args)
     return counted
+
+
+async def library_language(library_id: int) -> Language:
+    """Return the language of the library's locale; English for one that no page can be written in."""
+    return language_of(await db.value(LOCALE, library_id))
 
 
 async def export_of_job(library_id: int, job_id: int) -> asyncpg.Record | None:

@@ -34,7 +34,7 @@ class ExportMutation:
         input: ExportPatronDataInput,
     ) -> ExportPatronDataResult:
         job_id = await actions.start_patron_export(
-            info.context.actor, patron_key(input.patron_id), input.format, input.idempotency_key
+            info.context.actor, patron_key(input.patron_id), input.format, input.idempotency_key, input.language
         )
         return ExportStarted(job_id=job_id)
 

@@ -15,13 +15,14 @@ import asyncpg
 from patrongraph import db
 from patrongraph.audit.actions import record
 from patrongraph.context import Actor
-from patrongraph.exports import document, files
+from patrongraph.exports import document, files, page
+from patrongraph.exports.keys import UnusableKey
 from patrongraph.exports.queries import ONE_PATRON, criteria_of
+from patrongraph.exports.words import Language
 from patrongraph.jobs import leases, progress
 from patrongraph.jobs.leases import Lease
 from patrongraph.logs import fault
 from patrongraph.permissions import Permission
-from patrongraph.settings import get_settings
 from patrongraph.staff.identify import current_permissions
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ RETURNING version
 COUNT = "UPDATE job SET done = $2, total = $2 WHERE id = $1 RETURNING id"
 
 MAKE_READY = """
-UPDATE data_export e SET state = 'READY', sha256 = $3, size = $4, ready_at = now(),
+UPDATE data_export e SET state = 'READY', sha256 = $3, size = $4, key_id = $5, sealed_key = $6, ready_at = now(),
                          expires_at = now() + make_interval(hours => l.export_ttl_hours)
 FROM library l
 WHERE e.id = $1 AND e.path = $2 AND e.state = 'RUNNING' AND l.id = e.library_id
@@ -115,7 +116,7 @@ async def run_patrons_export(lease: Lease) -> None:
 async def settle_ended() -> int:
     """End the exports whose jobs were cancelled or failed, remove their files, and return how many."""
     settled = await db.rows(SETTLE)
-    files.remove(get_settings().exports_dir, [row["path"] for row in settled if row["path"] is not None])
+    await files.remove([row["path"] for row in settled if row["path"] is not None])
     return len(settled)
 
 
@@ -123,16 +124,15 @@ async def _export(lease: Lease) -> None:
     run = await _begin(lease)
     if run is None:
         return
-    folder = get_settings().exports_dir
     try:
         await _require_permission(lease.actor)
-        with files.ExportWriter(folder, run.name) as writer:
+        async with files.ExportWriter(run.export_id, run.name) as writer:
             await (_write_one(run, writer) if run.patron_id is not None else _write_many(run, writer))
-            await _finish_file(writer)
+            await writer.finish()
         await _make_ready(run, writer)
     except _StoppedError:
         log.info("job %d: the export was stopped", lease.job_id)
-        files.remove(folder, [run.name])
+        await files.remove([run.name])
         # Whoever holds a job without items and returns has done it; this one is not done, so let it go.
         await leases.release(lease)
         await settle_ended()
@@ -140,6 +140,9 @@ async def _export(lease: Lease) -> None:
         await _fail(run, str(error))
     except files.StorageError as error:
         await _fail(run, f"The export file could not be written: {error}.")
+    except UnusableKey as error:
+        log.error("job %d: %s", lease.job_id, error)  # noqa: TRY400 - its words are for the operator
+        await _fail(run, "The export file could not be encrypted: the service has no key for it.")
     except Exception as error:
         if db.is_transient(error):
             raise
@@ -162,11 +165,11 @@ async def _begin(lease: Lease) -> _Run | None:
             version = await leases.fail(lease, _GONE)
         else:
             left = export["path"]
-            name = files.new_name(export["patron_id"])
+            name = files.new_name(export["id"])
             run = _Run(lease, export["id"], export["patron_id"], name)
             await db.value(START_EXPORT, run.export_id, name)
     if left is not None:
-        files.remove(get_settings().exports_dir, [left])
+        await files.remove([left])
     await _publish(lease, version)
     return run
 
@@ -185,7 +188,14 @@ async def _write_one(run: _Run, writer: files.ExportWriter) -> None:
     line = await document.fetch_document(ONE_PATRON, run.patron_id, run.lease.library_id)
     if not line:
         raise _FailedError(_GONE)
-    writer.write(line)
+    language = run.lease.params.get("language")
+    if language is None:
+        await writer.write(line)
+    else:
+        pieces = page.pieces(line, Language(str(language)))
+        # A long life takes seconds to write out: beside the event loop, and never held whole.
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            await writer.write(piece)
     run.written = 1
 
 
@@ -195,7 +205,7 @@ async def _write_many(run: _Run, writer: files.ExportWriter) -> None:
             raise _StoppedError
         if run.refused:
             raise _FailedError(_NOT_ALLOWED)
-        writer.write(data)
+        await writer.write(data)
         run.written += data.count(b"\n")
 
     where, args = criteria_of(run.lease.params).where(run.lease.library_id)
@@ -222,23 +232,15 @@ async def _watch(run: _Run) -> None:
             await _publish(lease, version)
 
 
-async def _finish_file(writer: files.ExportWriter) -> None:
-    """Wait for the disk beside the event loop; a cancelled task still waits, or two would hold the file."""
-    finishing = asyncio.ensure_future(asyncio.to_thread(writer.finish))
-    try:
-        await asyncio.shield(finishing)
-    except asyncio.CancelledError:
-        await asyncio.wait([finishing])
-        raise
-
-
 async def _make_ready(run: _Run, writer: files.ExportWriter) -> None:
     lease = run.lease
     async with db.transaction():
         if await lease.advance() is None:
             raise _StoppedError
         await db.value(COUNT, lease.job_id, run.written)
-        if await db.value(MAKE_READY, run.export_id, run.name, writer.sha256, writer.size) is None:
+        key = writer.key
+        made = (run.export_id, run.name, writer.sha256, writer.size, key.key_id, key.wrapped)
+        if await db.value(MAKE_READY, *made) is None:
             raise _FailedError(_GONE)
         await record(
             lease.actor,
@@ -255,7 +257,7 @@ async def _make_ready(run: _Run, writer: files.ExportWriter) -> None:
 async def _fail(run: _Run, reason: str) -> None:
     """End job and export as FAILED, unless the job is no longer this worker's to end."""
     lease = run.lease
-    files.remove(get_settings().exports_dir, [run.name])
+    await files.remove([run.name])
     async with db.transaction():
         version = await leases.fail(lease, reason)
         if version is not None:

@@ -7,6 +7,7 @@ import strawberry
 
 from patrongraph.exports.models import ExportFormat, ExportState
 from patrongraph.exports.problems import ExportNotReady, NobodyToExport
+from patrongraph.exports.words import Language
 from patrongraph.graph.connections import Node
 from patrongraph.graph.declare import IN_LIBRARY, column, expression, graph_type, key, read_back
 from patrongraph.jobs.problems import IdempotencyMismatch
@@ -16,6 +17,7 @@ from patrongraph.permissions import Permission
 from patrongraph.problems import InvalidInput, NotFound
 
 strawberry.enum(ExportFormat, description="How an export file is written.")
+strawberry.enum(Language, name="PageLanguage", description="A language that a page can be written in.")
 strawberry.enum(ExportState, description="Where an export stands; only READY has a file.")
 
 
@@ -45,7 +47,12 @@ class ExportPatronDataInput:
     """One patron."""
 
     patron_id: strawberry.ID = strawberry.field(description="Id of the patron.")
-    format: ExportFormat = strawberry.field(default=ExportFormat.JSON, description="JSON.")
+    format: ExportFormat = strawberry.field(
+        default=ExportFormat.JSON, description="JSON for programs, or HTML: the same as a page to read."
+    )
+    language: Language | None = strawberry.field(
+        default=None, description="The language of an HTML page; the library's own when null."
+    )
     idempotency_key: str | None = strawberry.field(
         default=None, description="A text of your choice; the same request sent again with it starts nothing new."
     )
@@ -82,7 +89,7 @@ class CreateDownloadLinkInput:
 class DownloadLink:
     """Shown once; the server keeps only its hash."""
 
-    url: str = strawberry.field(description="Path to fetch with GET, once, within 15 minutes.")
+    url: str = strawberry.field(description="Path to fetch with GET, once, within 15 minutes, by whoever made it.")
     expires_at: dt.datetime = strawberry.field(description="When the link ends by itself.")
 
 

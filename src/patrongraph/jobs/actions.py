@@ -1,7 +1,7 @@
 """A job is a row, written in the transaction of the request that asks for it; staff move its state only here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import asyncpg
 import orjson
@@ -23,7 +23,7 @@ PERMISSIONS = {
     JobKind.IMPORT: Permission.PATRONS_IMPORT,
     JobKind.ROLLOVER: Permission.COHORTS_ROLL_OVER,
 }
-"""What it takes to start a job of a kind, and so to stop one."""
+"""What it takes to start a job of a kind, and so to stop or retry one."""
 
 VERB = "job"
 """Names a job to the idempotency keys; the body says which kind and about whom."""
@@ -58,6 +58,24 @@ WITH cancelled AS (
 SELECT count(*)::int FROM cancelled
 """
 
+# What failed is to be done again; what a job that failed as a whole did not reach, too ($2).
+RETRY_ITEMS = """
+WITH again AS (
+    UPDATE job_item SET state = 'PENDING', codes = '{}', reason = NULL, finished_at = NULL
+    WHERE job_id = $1 AND (state = 'FAILED' OR (state = 'CANCELLED' AND $2::boolean))
+    RETURNING id
+)
+SELECT count(*)::int FROM again
+"""
+
+# As new, but for what it is about. From now on whoever retries answers for it: whose permission each chunk looks at.
+REQUEUE = """
+UPDATE job SET state = 'QUEUED', error = NULL, finished_at = NULL, lease_owner = NULL, lease_until = NULL,
+               started_by_id = $2, token_id = $3, version = version + 1
+WHERE id = $1
+RETURNING version
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Created:
@@ -74,6 +92,14 @@ class Moved:
     id: int
     state: JobState
     changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A job that was finished and is QUEUED again, and how many of its items are to be done again."""
+
+    id: int
+    count: int
 
 
 async def find_replay(actor: Actor, idempotency_key: str | None, body_hash: str | None) -> int | None:
@@ -112,9 +138,8 @@ async def create(
         orjson.dumps(params).decode(),
         itemised,
         total,
-        actor.id if actor.kind is ActorKind.STAFF else None,
-        actor.id if actor.kind is ActorKind.TOKEN else None,
-        idempotency_key,
+        *_starter(actor),
+        None if idempotency_key is None else idempotency.opaque(idempotency_key),
     )
     await idempotency.remember(actor, idempotency_key, {"job_id": job_id})
     return Created(job_id, replayed=False)
@@ -179,11 +204,47 @@ async def cancel(actor: Actor, job_id: int) -> Moved:
     return Moved(job_id, JobState.CANCELLED, changed=True)
 
 
-async def _lock(actor: Actor, job_id: int) -> asyncpg.Record:
+async def retry(actor: Actor, job_id: int, *, idempotency_key: str | None = None) -> Retried:
+    """Let a finished purge do again what failed in it, under the actor's name and permission.
+
+    A job that FAILED as a whole also takes up what it did not reach. What was CANCELLED by somebody stays so.
+    Raises Refused: NOT_FOUND, JOB_STATE unless the job has ended by itself, NOTHING_TO_RETRY, also for a job that
+    is not a purge, IDEMPOTENCY_MISMATCH.
+    """
+    async with db.transaction():
+        earlier = await idempotency.find(actor, idempotency_key, "retryFailedItems", job_id)
+        if earlier is not None:
+            return Retried(**earlier)
+        job = await _lock(actor, job_id, "Retrying")
+        state = JobState(job["state"])
+        if state not in FINISHED or state is JobState.CANCELLED:
+            raise problems.job_state("retried", state)
+        if JobKind(job["kind"]) is not JobKind.PURGE:
+            raise problems.nothing_to_retry()
+        count: int = await db.value(RETRY_ITEMS, job_id, state is JobState.FAILED)
+        if not count:
+            raise problems.nothing_to_retry()
+        await db.value(REQUEUE, job_id, *_starter(actor))
+        await record(actor, "job.retry", ("job", job_id), job_id=job_id, patrons=count)
+        done = Retried(job_id, count)
+        await idempotency.remember(actor, idempotency_key, asdict(done))
+    await announce([job_id])
+    return done
+
+
+def _starter(actor: Actor) -> tuple[int | None, int | None]:
+    """Return the columns of a job that name the actor: a staff member, or a token; neither for the SYSTEM."""
+    return (
+        actor.id if actor.kind is ActorKind.STAFF else None,
+        actor.id if actor.kind is ActorKind.TOKEN else None,
+    )
+
+
+async def _lock(actor: Actor, job_id: int, what: str = "Stopping or resuming") -> asyncpg.Record:
     job = await db.row(LOCK_JOB, job_id, actor.library)
     if job is None:
         raise not_found("The job")
     needed = PERMISSIONS[JobKind(job["kind"])]
     if needed not in actor.permissions:
-        raise Forbidden(f"Stopping or resuming a {job['kind']} job", needed)
+        raise Forbidden(f"{what} a {job['kind']} job", needed)
     return job

@@ -1,6 +1,7 @@
-"""The operator's `patrongraph jobs`: look at jobs, follow one, pause, resume or cancel it, as the SYSTEM."""
+"""The operator's `patrongraph jobs`: look at jobs, follow one, pause, resume, cancel or retry it, as the SYSTEM."""
 
 from collections.abc import Awaitable, Callable
+from typing import TextIO
 
 import click
 import orjson
@@ -8,7 +9,8 @@ import orjson
 from patrongraph.context import Actor, system_actor
 from patrongraph.jobs import actions, progress, queries
 from patrongraph.jobs.follow import line, summary, watch
-from patrongraph.jobs.models import JobKind, JobState
+from patrongraph.jobs.item_rows import stream
+from patrongraph.jobs.models import JobItemState, JobKind, JobState
 from patrongraph.libraries.commands import library_id
 from patrongraph.settings import get_settings
 from patrongraph.terminal import answers, run
@@ -97,7 +99,31 @@ def cancel(job_id: int, *, as_json: bool) -> None:
     _move(job_id, actions.cancel, as_json)
 
 
-def _move(job_id: int, verb: Callable[[Actor, int], Awaitable[actions.Moved]], as_json: bool) -> None:
+@group.command()
+@_job
+@_as_json
+def retry(job_id: int, *, as_json: bool) -> None:
+    """Let a finished purge try again what failed in it; a worker has to be running."""
+    _move(job_id, actions.retry, as_json)
+
+
+@group.command()
+@_job
+@click.option("--csv", "file", type=click.File("w", encoding="utf-8", lazy=False), required=True, help="A file, or -.")
+@click.option("--state", type=click.Choice([state.value for state in JobItemState], case_sensitive=False))
+def items(job_id: int, *, file: TextIO, state: str | None) -> None:
+    """Write what became of each patron of a job as CSV, with barcode and name of those who are still there."""
+
+    async def work() -> None:
+        actor = await _operator(job_id)
+        wanted = None if state is None else JobItemState(state)
+        async for piece in stream(actor.library, job_id, state=wanted, with_names=True):
+            file.write(piece)
+
+    run(work)
+
+
+def _move(job_id: int, verb: Callable[[Actor, int], Awaitable[object]], as_json: bool) -> None:
     async def work() -> dict[str, object]:
         actor = await _operator(job_id)
         await progress.open_progress(get_settings())

@@ -52,7 +52,7 @@ async def find(actor: Actor, key: str | None, verb: str, body: object) -> dict[s
         raise invalid("input.idempotencyKey", f"An idempotency key has 1 to {LONGEST_KEY} characters.")
     if not db.transaction_is_open():
         raise RuntimeError("an idempotency key is taken in the transaction of what it stands for")
-    who = (actor.library, actor.key, key)
+    who = (actor.library, actor.key, opaque(key))
     fingerprint = _fingerprint(verb, body)
     if await db.value(CLAIM_KEY, *who, fingerprint) is not None:
         return None
@@ -65,14 +65,22 @@ async def find(actor: Actor, key: str | None, verb: str, body: object) -> dict[s
 async def remember(actor: Actor, key: str | None, result: Mapping[str, object]) -> None:
     """Bind ids, codes and counts to the key that find() took, in the same transaction; never personal data."""
     if key is not None:
-        await db.value(BIND_KEY, actor.library, actor.key, key, orjson.dumps(dict(result)).decode())
+        await db.value(BIND_KEY, actor.library, actor.key, opaque(key), orjson.dumps(dict(result)).decode())
+
+
+def opaque(key: str) -> str:
+    """Return what is kept of a key, a keyed digest: a front end may have made it of a barcode or a name."""
+    return _digest(b"idempotency key", key.encode())
 
 
 def _fingerprint(verb: str, body: object) -> str:
     """Return a keyed digest: what people type is short enough to be guessed from a plain one."""
+    return _digest(b"idempotency", orjson.dumps([verb, body], _plain, orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS))
+
+
+def _digest(purpose: bytes, text: bytes) -> str:
     secret = get_settings().secret_key.get_secret_value().encode()
-    text = orjson.dumps([verb, body], _plain, orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    return hmac.new(secret, b"idempotency\x00" + text, hashlib.sha256).hexdigest()
+    return hmac.new(secret, purpose + b"\x00" + text, hashlib.sha256).hexdigest()
 
 
 def _plain(value: object) -> object:

@@ -13,6 +13,11 @@ class JobStateConflict(Problem):
     state: str = strawberry.field(description="The state the job is in now.")
 
 
+@strawberry.type(description="The job has nothing that could be tried again.")
+class NothingToRetry(Problem):
+    """All of its patrons are settled, or it is not a purge."""
+
+
 @strawberry.type(description="The idempotency key was used before, for a different request.")
 class IdempotencyMismatch(Problem):
     """The first request stands; this one needs a key of its own."""
@@ -22,6 +27,12 @@ def job_state(verb: str, state: JobState) -> Refused:
     """Return the refusal of a verb, such as "paused", by a job in that state."""
     message = f"A job that is {state.value} cannot be {verb}."
     return Refused(JobStateConflict(code=ProblemCode.JOB_STATE, message=message, state=state.value))
+
+
+def nothing_to_retry() -> Refused:
+    """Return the refusal to retry a job none of whose items failed."""
+    message = "Nothing failed in this job, so there is nothing to try again. Only a purge has patrons to try again."
+    return Refused(NothingToRetry(code=ProblemCode.NOTHING_TO_RETRY, message=message))
 
 
 def idempotency_mismatch() -> Refused:

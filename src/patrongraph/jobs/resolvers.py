@@ -22,11 +22,11 @@ from patrongraph.graph.engine import Operation
 from patrongraph.graph.ids import BadArgument, decode_id
 from patrongraph.jobs import actions, queries
 from patrongraph.jobs.models import JobKind, JobState
-from patrongraph.jobs.problems import JobStateConflict
+from patrongraph.jobs.problems import IdempotencyMismatch, JobStateConflict, NothingToRetry
 from patrongraph.jobs.progress import reader
 from patrongraph.jobs.types import Job
 from patrongraph.permissions import Permission
-from patrongraph.problems import NotFound
+from patrongraph.problems import InvalidInput, NotFound
 
 RECENT = 20
 """How many jobs a subscriber to all jobs is shown at first."""
@@ -96,6 +96,31 @@ JobResult = Annotated[
 ]
 
 
+@strawberry.input(description="Which purge is to do again what failed in it.")
+class RetryFailedItemsInput:
+    """Input of retryFailedItems."""
+
+    job_id: strawberry.ID = strawberry.field(description="Id of the job, which has ended by itself.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="A text of your choice; the same request sent again with it starts nothing new."
+    )
+
+
+@strawberry.type(description="The job is QUEUED again; follow it.")
+class RetryFailedItemsSuccess:
+    """Payload of retryFailedItems."""
+
+    job_id: strawberry.Private[int]
+    count: int = strawberry.field(description="How many patrons are tried again.")
+    job: Job = read_back("job_id", "The job.")
+
+
+RetryFailedItemsResult = Annotated[
+    RetryFailedItemsSuccess | NotFound | JobStateConflict | NothingToRetry | InvalidInput | IdempotencyMismatch,
+    strawberry.union("RetryFailedItemsResult", description="The job, which runs again, or why it does not."),
+]
+
+
 @strawberry.type
 class JobMutation:
     """Who may start a kind of job may also stop it; the action looks at the kind."""
@@ -114,6 +139,17 @@ class JobMutation:
     async def cancel_job(self, info: strawberry.Info[Operation], input: JobInput) -> JobResult:
         moved = await actions.cancel(info.context.actor, job_key(input.id))
         return JobSuccess(job_id=moved.id)
+
+    @mutation(
+        "Let a finished purge try again, in your name, what failed in it; if it FAILED as a whole, also what it did not"
+        " reach. What somebody cancelled stays cancelled.",
+        permission=Permission.PATRONS_PURGE,
+    )
+    async def retry_failed_items(
+        self, info: strawberry.Info[Operation], input: RetryFailedItemsInput
+    ) -> RetryFailedItemsResult:
+        retried = await actions.retry(info.context.actor, job_key(input.job_id), idempotency_key=input.idempotency_key)
+        return RetryFailedItemsSuccess(job_id=retried.id, count=retried.count)
 
 
 async def _progress(actor: Actor, id: str) -> AsyncIterator[int]:

@@ -21,9 +21,11 @@ from patrongraph.graph.declare import (
 )
 from patrongraph.jobs.models import JobItemState, JobKind, JobState
 from patrongraph.jobs.queries import COUNTS
+from patrongraph.permissions import Permission
 from patrongraph.staff.types import StaffUser
 
 if TYPE_CHECKING:
+    from patrongraph.erasure.certificate_types import ErasureCertificate
     from patrongraph.exports.types import DataExport
     from patrongraph.patrons.types import Patron
 
@@ -80,9 +82,12 @@ class Job(Node):
     state: JobState = column("state", "Where it stands.")
     created_at: dt.datetime = column("created_at", "When it was asked for.")
     started_at: dt.datetime | None = column("started_at", "When a worker first took it up.")
-    finished_at: dt.datetime | None = column("finished_at", "When it reached a final state.")
+    finished_at: dt.datetime | None = column(
+        "finished_at", "When it reached a final state; null again while it is retried."
+    )
     started_by: StaffUser | None = one(
-        "{t}.id = {p}.started_by_id", "The staff member who started it; null for a token or the command line."
+        "{t}.id = {p}.started_by_id",
+        "The staff member who started it, or retried it last; null for a token or the command line.",
     )
     total: int = expression(_TOTAL, "How many patrons (or rows) it is about.")
     done: int = expression(_DONE, "How many are done.")
@@ -103,6 +108,11 @@ class Job(Node):
     error: str | None = column("error", "Why the whole job failed, without personal data.")
     export: Annotated["DataExport", strawberry.lazy("patrongraph.exports.types")] | None = one(
         "{t}.job_id = {p}.id", "The file that an export makes."
+    )
+    certificate: Annotated["ErasureCertificate", strawberry.lazy("patrongraph.erasure.certificate_types")] | None = one(
+        "{t}.job_id = {p}.id",
+        "The proof of what it has erased; null while it has erased nobody.",
+        permission=Permission.AUDIT_VIEW,
     )
 
     @declared(Pages("{t}.job_id = {p}.id", BY_ID, where=_where_items), "The patrons it is about, in its order of work.")

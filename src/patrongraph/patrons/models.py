@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from tortoise import fields
+from tortoise.fields.db_defaults import SqlDefault
 from tortoise.models import Model
 
 from patrongraph.tables import (
@@ -90,6 +91,8 @@ class Patron(Model):
     notes = fields.TextField(null=True)
     version = fields.IntField(db_default=1)
     updated_at = moment()
+    # Random, never shown: a tombstone keeps it, so that an id that a restore has freed names nobody else.
+    erasure_key = fields.UUIDField(db_default=SqlDefault("gen_random_uuid()"))
     sort_key = FoldedText("fold_sort(last_name || ' ' || first_name)")
     search_key = FoldedText(
         "fold_search(last_name || ' ' || first_name"

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from patrongraph.graph.declare import read_back
-from patrongraph.patrons.models import ObstacleCode, PatronStatus
+from patrongraph.patrons.models import ObstacleCode as ObstacleCode
+from patrongraph.patrons.models import PatronStatus as PatronStatus
 from patrongraph.problems import InvalidField, NotFound, Problem, ProblemCode, Refused, invalid_fields, not_found
 
 if TYPE_CHECKING:
     from patrongraph.patrons.types import Patron
 
-# Refusals name these two, here and above, so they become GraphQL enumerations before any refusal is declared.
+# Here the two become enumerations of GraphQL: whoever declares a type with one of them imports it from here.
 strawberry.enum(PatronStatus, description="Whether an account is in use. Blocked and expired are worked out.")
 strawberry.enum(ObstacleCode, description="Why a patron cannot be erased now.")
 

@@ -106,7 +106,8 @@ def _where_item(where: Where) -> None:
     where.add("{t}.barcode = " + where.bind("text", "barcode"))
 
 
-def _order(where: Where) -> Order:
+def chosen_order(where: Where) -> Order:
+    """Return the order that the argument `sort` of a compiled list of patrons asks for."""
     return _ORDERS[where.choice("sort") or PatronSort.NAME]
 
 
@@ -123,7 +124,7 @@ class PatronQuery:
         compiled()
 
     @declared(
-        Pages("true", BY_NAME, limit=1000, where=where_patrons, orders=_order),
+        Pages("true", BY_NAME, limit=1000, where=where_patrons, orders=chosen_order),
         "Patrons of your library. `search` is a barcode, an e-mail address, words that each begin a part of the"
         " name, or, with a comma, the beginning of family name and given name: 'berg, an'.",
         permission=Permission.PATRONS_VIEW,

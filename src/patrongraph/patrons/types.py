@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-import patrongraph.patrons.problems  # noqa: F401 - makes enumerations of two of these
 from patrongraph.audit.types import AuditEvent
 from patrongraph.circulation.models import ReservationState
 from patrongraph.circulation.types import (
@@ -38,7 +37,8 @@ from patrongraph.graph.declare import (
     one,
 )
 from patrongraph.libraries.types import Branch, LibrarySummary
-from patrongraph.patrons.models import AddressKind, ObstacleCode, PatronStatus
+from patrongraph.patrons.models import AddressKind
+from patrongraph.patrons.problems import ObstacleCode, PatronStatus
 from patrongraph.patrons.queries import (
     ACTIVE_BLOCK,
     BLOCK_LEVEL,

@@ -1,15 +1,17 @@
 """The table of what remains of purged patrons' loans, with no key to any patron."""
 
 from tortoise import fields
+from tortoise.fields.db_defaults import SqlDefault
 from tortoise.models import Model
 
-from patrongraph.tables import Identity, index, optional_reference, reference, set_index
+from patrongraph.tables import index, optional_reference, reference, set_index
 
 
 class LoanStatistic(Model):
     """One finished loan of an erased patron; no two rows can be told to be the same patron's."""
 
-    id = Identity(primary_key=True)
+    # At random: numbers in the order of insertion would put one patron's loans side by side.
+    id = fields.UUIDField(primary_key=True, default=None, db_default=SqlDefault("gen_random_uuid()"))
     library = reference("Library")
     library_id: int
     checked_out_on = fields.DateField()

@@ -6,9 +6,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from patrongraph import db
+from patrongraph.audit import queries as audit
+from patrongraph.audit.chain import FIRST
+from patrongraph.audit.sealing import Sealer
 from patrongraph.erasure import actions as erasure
+from patrongraph.erasure import at_rest, tombstones
 from patrongraph.exports import actions as exports
 from patrongraph.logs import fault
+from patrongraph.settings import get_settings
 from patrongraph.staff import actions as staff
 
 log = logging.getLogger(__name__)
@@ -46,15 +51,38 @@ async def _expire_exports() -> None:
     await exports.expire_due()
 
 
+async def _copy_tombstones() -> None:
+    file = get_settings().tombstones_path
+    if file is not None:
+        await tombstones.copy_new(file)
+
+
 async def _purge_due() -> None:
     await erasure.start_due()
+
+
+_sealer = Sealer()
+
+
+async def _seal_audit() -> None:
+    await _sealer.seal()
+
+
+async def _log_heads() -> None:
+    """Write each chain's head to the log: kept apart from the database, it shows when a chain's end is cut off."""
+    for chain in await audit.chains():
+        head = f"{chain['sequence'] or 0}:{(chain['hash'] or FIRST).hex()}"
+        log.info("audit head %s", head, extra={"library_id": chain["id"]})
 
 
 # What is done, and every how many rounds: days of grace are counted in days, and looking costs a table scan.
 CHORES: tuple[tuple[Callable[[], Awaitable[None]], int], ...] = (
     (_forget, 1),
     (_expire_exports, 1),
+    (_copy_tombstones, 1),
     (_purge_due, 30),
+    (_seal_audit, 1),
+    (_log_heads, 1440),
 )
 
 
@@ -69,11 +97,33 @@ async def tidy(round_number: int = 0) -> None:
             fault(log, error)
 
 
+async def wipe_files() -> None:
+    """Wipe the data files of erased rows when it is time; what is in the way is logged, and the next minute tries."""
+    try:
+        if await at_rest.due():
+            done = await at_rest.wipe()
+            log.info("erased at rest: %d patrons, %d rewrites, %.1f s", done.patrons, done.tables, done.seconds)
+    except at_rest.NotNow as error:
+        if error.why is not at_rest.Why.BUSY:
+            log.warning("erasure at rest is put off: %s", error, extra={"code": error.why.value})
+    except Exception as error:
+        fault(log, error)
+
+
 async def keep_house(stop: asyncio.Event) -> None:
     """Tidy at once and then every minute until `stop` is set."""
+    await _every_minute(stop, tidy)
+
+
+async def keep_files_wiped(stop: asyncio.Event) -> None:
+    """Look every minute after the data files, beside the other chores: rewriting large tables takes minutes."""
+    await _every_minute(stop, lambda round_number: wipe_files())
+
+
+async def _every_minute(stop: asyncio.Event, work: Callable[[int], Awaitable[None]]) -> None:
     round_number = 0
     while not stop.is_set():
-        await tidy(round_number)
+        await work(round_number)
         round_number += 1
         with suppress(TimeoutError):
             async with asyncio.timeout(EVERY_SECONDS):
