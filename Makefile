@@ -9,12 +9,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SCALE ?= 1
 TESTS ?= tests
 TEST_WORKERS ?= 2
+SEEDS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check schema migrate bench wipe lock
+.PHONY: help up test check schema migrate bench wipe torture crashpoints lock
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(RUN) ## Start PostgreSQL, Valkey, the API and a worker with a demonstration library; Ctrl-C stops all
 	@exec $(BIN)/patrongraph up
@@ -43,6 +44,12 @@ bench: $(DEV) ## Measure against hand-written SQL; writes bench/results.json (SC
 
 wipe: $(DEV) ## Prove on a larger library that nothing of erased patrons remains, down to the data files
 	PATRONGRAPH_WIPE_PATRONS=$(or $(PATRONS),2000) $(BIN)/python -m pytest -n 0 tests/wipe
+
+torture: $(DEV) ## Purge and export under kills, crashes and an adversary (SEEDS=5 PATRONS=50000: about 25 minutes)
+	$(BIN)/python -m tests.torture --seeds $(SEEDS) --patrons $(or $(PATRONS),50000)
+
+crashpoints: $(DEV) ## Kill a worker before and after every statement of a purge and of exports
+	$(BIN)/python -m tests.torture.crashpoints
 
 # The lock holds for Linux and macOS and every Python from 3.11 on (markers), and names no index.
 lock: python ## Pin every dependency anew in requirements/*.txt

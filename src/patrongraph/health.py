@@ -47,7 +47,7 @@ async def _database() -> str:
             names = {found["name"] for found in await db.rows(migrate.APPLIED, APP)}
     except asyncpg.UndefinedTableError:
         return "not migrated: run `patrongraph migrate`"
-    except (OSError, RuntimeError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (OSError, RuntimeError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         return "away"
     pending = [name for name in migrate.known() if name not in names]
     return f"{len(pending)} migrations to apply: run `patrongraph migrate`" if pending else "ok"

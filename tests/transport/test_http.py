@@ -4,6 +4,7 @@ import gzip
 import json
 import logging
 
+import asyncpg
 import pytest
 from tests.transport.peer import Peer, serving
 
@@ -400,8 +401,17 @@ async def test_a_bug_is_masked_and_logged_without_its_words(peer, caplog):
     assert "Anna" not in caplog.text
 
 
-async def test_an_absent_database_is_503(peer):
-    peer.people.error = ConnectionRefusedError("no")
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError("no"),
+        asyncpg.CrashShutdownError("the server ends connections"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_an_absent_database_is_503(peer, error):
+    peer.people.error = error
     answer = await send(peer, authorization="Bearer good")
     assert (answer.status_code, code_of(answer)) == (503, "UNAVAILABLE")
 

@@ -21,7 +21,9 @@ UNAVAILABLE = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server said goodbye to an idle connection, and its end has not come in yet
 )
 """What an absent database raises."""
 
