@@ -47,6 +47,7 @@ def make_door(engine: Engine, settings: Settings) -> Door:
         engine=engine,
         identify=_who,
         max_body_bytes=settings.max_body_bytes,
+        max_upload_bytes=settings.max_upload_bytes,
         cookie_name=settings.session_cookie,
         https_only=settings.secure_cookies,
     )

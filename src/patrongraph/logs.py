@@ -14,6 +14,7 @@ _PACKAGE = Path(__file__).resolve().parent
 # Loggers whose messages are ours, or fixed texts with ports and process ids. Of any other only the name is
 # written: their messages quote SQL, arguments and exceptions.
 _TRUSTED = frozenset({"patrongraph", "uvicorn", "uvicorn.error"})
+_SILENT = ("uvicorn.access", "strawberry.execution", "tortoise", "tortoise.db_client", "websockets", "python_multipart")
 _FIELDS = ("request_id", "job_id", "actor", "library_id", "status", "code", "error", "where")
 
 
@@ -68,6 +69,6 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    for name in ("uvicorn.access", "strawberry.execution", "tortoise", "tortoise.db_client", "websockets"):
+    for name in _SILENT:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).setLevel(logging.CRITICAL)

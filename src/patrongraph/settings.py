@@ -49,7 +49,10 @@ class Settings(BaseSettings):
     max_depth: int = Field(default=10, ge=1, description="Deepest selection")
     max_aliases: int = Field(default=15, ge=0, description="Most aliases in one operation")
     max_tokens: int = Field(default=1_000, ge=50, description="Most tokens in one document")
-    max_body_bytes: int = Field(default=131_072, ge=1024, description="Largest request body, bytes")
+    max_body_bytes: int = Field(
+        default=131_072, ge=1024, description="Largest request body, bytes; the file of an upload apart"
+    )
+    max_upload_bytes: int = Field(default=67_108_864, ge=1024, description="Largest uploaded file, bytes")
     plan_cache_size: int = Field(default=512, ge=1, description="Compiled operations kept per process")
 
     job_poll_seconds: float = Field(default=5.0, gt=0, le=60, description="How often a worker looks for missed jobs, s")

@@ -192,10 +192,10 @@ class Peer(Api):
 
 
 @asynccontextmanager
-async def serving(**options: Any) -> AsyncIterator[Peer]:
+async def serving(engine: Any = None, **options: Any) -> AsyncIterator[Peer]:
     """Serve the transports on loopback, with other durations than the real ones where a test asks for it."""
-    engine, people = BoomEngine(), People()
-    door = Door(engine=engine, identify=people.identify, max_body_bytes=16_384, **options)  # type: ignore[arg-type]
+    engine, people = engine or BoomEngine(), People()
+    door = Door(engine=engine, identify=people.identify, max_body_bytes=16_384, **options)
     app = Application(door, Settings(), [])
 
     config = uvicorn.Config(

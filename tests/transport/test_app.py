@@ -13,6 +13,7 @@ import pytest_asyncio
 from tests.clients import MODERN, sse
 from tests.exported import add_export
 from tests.fixtures_api import wait_until_ready
+from tests.transport.uploads import FORM, form
 
 from patrongraph.context import Actor, system_actor
 from patrongraph.exports.actions import create_link
@@ -122,6 +123,19 @@ def test_without_a_database_it_does_not_start_and_says_so(settings, tmp_path):
     assert "The application could not start: the database cannot be reached" in text
     assert "Traceback" not in text
     assert "hidden-password" not in text
+
+
+# Files
+
+
+async def test_files_are_for_those_who_are_signed_in(api, town):
+    """The variable is a text, so that the answer shows that the file came as far as the engine, and no further."""
+    query = 'mutation($file: String!) { signInPatron(input: {barcode: $file, pin: "1234"}) { __typename } }'
+    async with api.client() as client:
+        anonymous = await client.post("/graphql", content=form(query=query), headers=FORM | api.headers())
+        known = await client.post("/graphql", content=form(query=query), headers=FORM | api.headers(town.token))
+    found = [(one.status_code, one.json()["errors"][0]["extensions"]["code"]) for one in (anonymous, known)]
+    assert found == [(401, "UNAUTHENTICATED"), (400, "BAD_VARIABLES")]
 
 
 # Addresses

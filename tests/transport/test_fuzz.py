@@ -1,12 +1,14 @@
 """Whatever is sent, the answer is a 2xx or 4xx, or a close of the protocol: never a 500, never silence."""
 
 import asyncio
+import itertools
 import json
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.transport.peer import PeerEngine, People
+from tests.transport.uploads import END, FORM, engine, form, operations, part
 
 from patrongraph.graph.door import Door
 from patrongraph.graph.http import GraphQLOverHTTP
@@ -49,8 +51,13 @@ def door() -> Door:
 
 
 def answer(endpoint: Any, body: bytes, method: str = "POST", query: bytes = b"", **headers: bytes) -> int:
+    return exchange(endpoint, [body], method, query, **headers)
+
+
+def exchange(endpoint: Any, pieces: list[bytes], method: str = "POST", query: bytes = b"", **headers: bytes) -> int:
     sent: list[Any] = []
-    inbox = [{"type": "http.request", "body": body, "more_body": False}]
+    inbox = [{"type": "http.request", "body": piece, "more_body": True} for piece in reversed(pieces)]
+    inbox[0]["more_body"] = False
 
     async def receive() -> Any:
         if inbox:
@@ -105,6 +112,60 @@ def test_any_address(query):
 def test_any_header(headers):
     for endpoint in (GraphQLOverHTTP(door()), GraphQLOverSSE(door())):
         assert 200 <= answer(endpoint, b'{"query":"mutation { set(value: 1) }"}', **headers) < 500
+
+
+texts = st.sampled_from(
+    [
+        operations(),
+        operations("mutation($file: Upload) { nothing(file: $file) }"),
+        operations("mutation($input: KeepInput!) { keepInput(input: $input) }", {"input": {"note": "", "file": None}}),
+        operations("query($file: Upload) { hello(file: $file) }"),
+        '{"0": ["variables.file"]}',
+        '{"0": ["variables.input.file"]}',
+    ]
+)
+parts = st.builds(
+    part,
+    st.sampled_from(["operations", "map", "0", "1"]) | st.none(),
+    texts | st.binary() | requests.map(json.dumps) | values.map(json.dumps),
+    filename=st.none() | st.sampled_from(["a.csv", "å", ""]),
+    headers=st.lists(
+        st.sampled_from(["Content-Type: text/csv", "Content-Disposition: form-data", "x", ""]), max_size=2
+    ),
+)
+usual = st.tuples(
+    st.builds(part, st.just("operations"), texts),
+    st.builds(part, st.just("map"), texts | st.dictionaries(st.text(), st.lists(st.text())).map(json.dumps)),
+    st.builds(part, st.just("0"), st.binary(), filename=st.just("a.csv")),
+)
+forms = st.builds(
+    lambda chosen, end, cut: b"".join((*chosen, end))[: None if cut < 0 else cut],
+    usual | st.lists(parts, max_size=5),
+    st.sampled_from([END, END[:-4], b"", END + b"more"]),
+    st.integers(-1, 400),
+)
+spoilt = st.builds(
+    lambda body, at, value: body[: at % len(body)] + value + body[at % len(body) + 1 :],
+    st.binary(max_size=50).map(form),
+    st.integers(0, 1000),
+    st.binary(max_size=3),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    body=forms | spoilt | st.binary(),
+    cuts=st.lists(st.integers(0, 600), max_size=4),
+    content_type=st.just(FORM["content-type"].encode()) | st.binary(max_size=60).map(b"multipart/form-data;".__add__),
+)
+def test_any_form(body, cuts, content_type):
+    """However it is put together, spoilt, cut off and cut into pieces."""
+    at = [0, *sorted(cuts), len(body)]
+    pieces = [body[begin:end] for begin, end in itertools.pairwise(at)]
+    taking = Door(engine=engine(), identify=People().identify, max_body_bytes=400, max_upload_bytes=40)
+    for authorization in (b"Bearer good", b"Bearer weak"):
+        found = exchange(GraphQLOverHTTP(taking), pieces, content_type=content_type, authorization=authorization)
+        assert 200 <= found < 500
 
 
 @settings(max_examples=300, deadline=None)

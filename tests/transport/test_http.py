@@ -167,7 +167,7 @@ async def test_variables_and_operation_name_arrive(peer):
     [
         "text/plain",
         "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
+        "multipart/mixed; boundary=x",
         "application/graphql",
         "application/graphql-response+json",
         "application/json; charset=iso-8859-1",

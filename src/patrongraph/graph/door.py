@@ -62,6 +62,7 @@ class Door:
     engine: Engine
     identify: Identify
     max_body_bytes: int
+    max_upload_bytes: int = 67_108_864
     cookie_name: str = "pg_session"
     https_only: bool = False
     init_seconds: float = 10.0

@@ -1,4 +1,7 @@
-"""GraphQL over HTTP: one POST or GET in, one JSON answer out; malformed input is a 4xx, never a 500."""
+"""GraphQL over HTTP: one POST or GET in, one JSON answer out; malformed input is a 4xx, never a 500.
+
+A POST is JSON, or a multipart form that brings a file to a mutation.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ from patrongraph.graph.limits import (
     request_from_body,
     too_large,
 )
+from patrongraph.graph.uploads import FORM_DATA, UploadRequest, is_form
 
 GRAPHQL_JSON = b"application/graphql-response+json; charset=utf-8"
 MAX_HEADER = 1024
@@ -111,6 +115,8 @@ def negotiate(accept: bytes) -> bytes | None:
 def check_content_type(content_type: bytes) -> Malformed | None:
     """Return the refusal of a request body that is not JSON in UTF-8, or None."""
     name, *parameters = (piece.strip().lower() for piece in content_type.decode("latin-1").split(";"))
+    if name == FORM_DATA:
+        return Malformed(415, "UNSUPPORTED_MEDIA_TYPE", "Files go to /graphql; send the request as application/json.")
     if name != _LEGACY:
         return Malformed(415, "UNSUPPORTED_MEDIA_TYPE", "Send the request as application/json.")
     for parameter in parameters:
@@ -154,9 +160,14 @@ async def read_request(door: Door, scope: Scope, headers: Headers, receive: Rece
         refused = check_content_type(content_type[:MAX_HEADER])
         if refused is not None:
             raise refused
+    check_encoding(headers)
+    return request_from_body(await read_body(headers, receive, door.max_body_bytes))
+
+
+def check_encoding(headers: Headers) -> None:
+    """Refuse a compressed body: its size says nothing of what would come out of it. Raises Malformed."""
     if b"content-encoding" in headers:
         raise Malformed(415, "UNSUPPORTED_MEDIA_TYPE", "Send the request without compression.")
-    return request_from_body(await read_body(headers, receive, door.max_body_bytes))
 
 
 def not_allowed(allow: bytes, message: str) -> Malformed:
@@ -171,6 +182,22 @@ async def admit_mutation(door: Door, scope: Scope, headers: Headers, credentials
     if credentials.ambient and not door.same_origin(headers):
         raise Malformed(403, "CROSS_ORIGIN", "A page of another site may not do this with your session.")
     return await door.look_up(credentials, fresh=True) if actor.signed_in else actor
+
+
+async def admit_upload(door: Door, headers: Headers, credentials: Credentials) -> Actor:
+    """Return who wants to send a file, before any of the body is read. Raises Malformed.
+
+    A browser sends a form to any site without asking first: with a session it must say that the page is ours.
+    """
+    by_session = credentials.session_token is not None
+    if credentials.ambient and not door.same_origin(headers, required=by_session):
+        message = "A page of another site may not send a file with your session; scripts send Authorization: Bearer."
+        raise Malformed(403, "CROSS_ORIGIN", message)
+    actor = await door.look_up(credentials)
+    if not actor.signed_in:
+        message = "Sign in before you send a file: with a session cookie or Authorization: Bearer pg_…."
+        raise Malformed(401, "UNAUTHENTICATED", message, CHALLENGE)
+    return actor
 
 
 class GraphQLOverHTTP:
@@ -203,8 +230,21 @@ class GraphQLOverHTTP:
         self, scope: Scope, headers: Headers, receive: Receive, request_id: str, content_type: bytes
     ) -> Reply:
         door = self._door
-        request = await read_request(door, scope, headers, receive)
         credentials = door.credentials(headers)
+        context = (request_id, doors.client(scope))
+        if scope["method"] == "POST" and is_form(headers.get(b"content-type", b"")[:MAX_HEADER]):
+            check_encoding(headers)
+            actor = await admit_upload(door, headers, credentials)
+            async with UploadRequest(headers, receive, door.max_body_bytes, door.max_upload_bytes) as upload:
+                request = await upload.operation()
+                kind = door.kind_of(request, actor)
+                if kind is not None:  # else it is refused, and nobody needs the file
+                    if kind != "mutation":
+                        raise Malformed(400, "UPLOAD_NEEDS_MUTATION", "A file goes with a mutation, and with no other.")
+                    await upload.fetch()
+                    actor = await admit_mutation(door, scope, headers, credentials, actor)
+                return await self._run(request, Context(actor, *context), content_type)
+        request = await read_request(door, scope, headers, receive)
         actor = await door.look_up(credentials)
         kind = door.kind_of(request, actor)
         if kind == "mutation":
@@ -215,8 +255,10 @@ class GraphQLOverHTTP:
                 "SUBSCRIPTION_NEEDS_STREAM",
                 "Send subscriptions to /graphql/stream (Server-Sent Events) or over a WebSocket on /graphql.",
             )
-        context = Context(actor, request_id, doors.client(scope))
-        answer: Answer = await door.engine.execute(request, context)
+        return await self._run(request, Context(actor, *context), content_type)
+
+    async def _run(self, request: Request, context: Context, content_type: bytes) -> Reply:
+        answer: Answer = await self._door.engine.execute(request, context)
         status = answer.status if content_type is GRAPHQL_JSON else 200
         extra = CHALLENGE if status == 401 else ()
         return Reply(status, answer.body, content_type, extra, context.set_cookies)

@@ -38,7 +38,8 @@ class Gone(Exception):  # noqa: N818 - it says what the client is
     """The client went away before its request was complete."""
 
 
-def _bad(message: str) -> Malformed:
+def bad(message: str) -> Malformed:
+    """Return the refusal of a request that is not put together as it should be."""
     return Malformed(400, BAD_REQUEST, message)
 
 
@@ -47,11 +48,16 @@ def too_large(limit: int) -> Malformed:
     return Malformed(413, "TOO_LARGE", f"The request is larger than {limit} bytes.")
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
-    """Return the request body, at most limit bytes. Raises Malformed, or Gone when the client left."""
+def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
+    """Refuse a body that is announced as larger than limit bytes, before any of it is read. Raises Malformed."""
     length = headers.get(b"content-length", b"0")
     if len(length) > 12 or (length.isdigit() and int(length) > limit):
         raise too_large(limit)
+
+
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
+    """Return the request body, at most limit bytes. Raises Malformed, or Gone when the client left."""
+    check_length(headers, limit)
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Gone
@@ -87,57 +93,56 @@ async def _read_rest(first: bytes, receive: Receive, limit: int) -> bytes:
 def decode(text: bytes | str, what: str = "The request body") -> Any:
     """Return the value of a JSON text; UTF-8 only. Raises Malformed with line and column."""
     if not text:
-        raise _bad(f"{what} is empty; send a JSON object with a query.")
+        raise bad(f"{what} is empty; send a JSON object with a query.")
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise _bad(f"{what} is not valid JSON (line {error.lineno}, column {error.colno}).") from None
+        raise bad(f"{what} is not valid JSON (line {error.lineno}, column {error.colno}).") from None
 
 
-def _refuse_repeated(body: bytes) -> None:
-    # Two values for one name: which of them counts would depend on who reads it.
-    if all(body.count(b'"%s"' % name.encode()) < 2 for name in _NAMES):
-        return
+def refuse_repeated(text: bytes, what: str = "The request body") -> None:
+    """Refuse JSON that has two values for one name: which of them counts would depend on who reads it."""
 
     def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            raise _bad("The request body names a key twice in one object.")
+            raise bad(f"{what} names a key twice in one object.")
         return found
 
     try:
-        json.loads(body, object_pairs_hook=check)
+        json.loads(text, object_pairs_hook=check)
     except (RecursionError, ValueError):
-        raise _bad("The request body is not valid JSON.") from None
+        raise bad(f"{what} is not valid JSON.") from None
 
 
-def request_from_body(body: bytes) -> Request:
-    """Return the GraphQL request in a JSON body. Raises Malformed."""
-    payload = decode(body)
-    _refuse_repeated(body)
+def request_from_body(body: bytes, what: str = "The request body") -> Request:
+    """Return the GraphQL request in a JSON text; `what` names it in errors. Raises Malformed."""
+    payload = decode(body, what)
+    if any(body.count(b'"%s"' % name.encode()) > 1 for name in _NAMES):
+        refuse_repeated(body, what)
     return request_from(payload)
 
 
 def request_from(payload: Any) -> Request:
     """Return the GraphQL request in a decoded JSON value. Raises Malformed."""
     if isinstance(payload, list):
-        raise _bad("Batches are not supported; send one operation per request.")
+        raise bad("Batches are not supported; send one operation per request.")
     if not isinstance(payload, dict):
-        raise _bad("A request is a JSON object with a query.")
+        raise bad("A request is a JSON object with a query.")
     query = payload.get("query")
     operation_name = payload.get("operationName")
     variables = payload.get("variables")
     extensions = payload.get("extensions")
     if query is None:
-        raise _bad("query is missing; it holds the GraphQL document as a string.")
+        raise bad("query is missing; it holds the GraphQL document as a string.")
     if not isinstance(query, str):
-        raise _bad("query must be a string.")
+        raise bad("query must be a string.")
     if operation_name is not None and not isinstance(operation_name, str):
-        raise _bad("operationName must be a string or null.")
+        raise bad("operationName must be a string or null.")
     if variables is not None and not isinstance(variables, dict):
-        raise _bad("variables must be an object or null.")
+        raise bad("variables must be an object or null.")
     if extensions is not None and not isinstance(extensions, dict):
-        raise _bad("extensions must be an object or null.")
+        raise bad("extensions must be an object or null.")
     if "\x00" in query or ("\\u" in query and _ESCAPED_NUL.search(query)):
         raise Malformed(400, BAD_INPUT, "The query holds the character U+0000, which cannot be stored.")
     if variables:

@@ -2,12 +2,45 @@
 
 import datetime as dt
 import decimal
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 from patrongraph.graph.ids import BadArgument
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that came with a request: `size` in bytes, `sha256` in hex, `filename` without folders.
+
+    It is open for as long as its mutation runs. As JSON, and so in an idempotency key's fingerprint, it is its
+    name, size and digest.
+    """
+
+    filename: str = field(repr=False)
+    size: int
+    sha256: str
+    _file: BinaryIO = field(repr=False, compare=False)
+
+    @property
+    def file(self) -> BinaryIO:
+        """The bytes, as a seekable file that stands at its beginning when the mutation starts."""
+        return self._file
+
+
+def _parse_upload(value: object) -> Upload:
+    if not isinstance(value, Upload):
+        raise BadArgument(
+            "An Upload is a file of a multipart/form-data request (GraphQL multipart request specification) "
+            "to /graphql, never a value in JSON or in the document."
+        )
+    return value
+
+
+def _never_shown(_value: object) -> str:
+    raise TypeError("an upload is taken, never given")
 
 
 def _parse_decimal(value: object) -> decimal.Decimal:
@@ -66,6 +99,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A day as ISO 8601: 2026-01-31.",
         serialize=_iso,
         parse_value=_parse_date,
+    ),
+    Upload: strawberry.scalar(
+        name="Upload",
+        description="A file, sent by the GraphQL multipart request specification: POST /graphql, one file a request.",
+        serialize=_never_shown,
+        parse_value=_parse_upload,
     ),
 }
 """What StrawberryConfig(scalar_map=…) takes."""
