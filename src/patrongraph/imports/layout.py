@@ -1,4 +1,4 @@
-"""What a snapshot's files are called, which columns they have, and how the text of a cell becomes a value.
+"""What the files of an import are called, which columns they have, and how the text of a cell becomes a value.
 
 Beside the six names because reader, checks and generator must agree on one description of the files.
 """
@@ -216,3 +216,33 @@ DEBTS = File(
 )
 
 FILES: tuple[File, ...] = (BRANCHES, PATRONS, ITEMS, LOANS, RESERVATIONS, DEBTS)
+
+# What a column of a file of patrons can mean (formats/); the file itself may call it otherwise.
+PEOPLE = File(
+    "people",
+    (
+        _text("external_id", 100),
+        _text("barcode", 100),
+        _text("username", 100, personal=True),
+        _text("first_name", personal=True),
+        _text("middle_name", personal=True),
+        _text("last_name", personal=True),
+        _text("preferred_name", personal=True),
+        Column("date_of_birth", Kind.DATE, personal=True),
+        _text("email", 320, personal=True),
+        _text("phone", 60, personal=True),
+        _text("street", personal=True),
+        _text("postal_code", 20, personal=True),
+        _text("city", 100, personal=True),
+        _text("region", 100, personal=True),
+        _text("country", 100, personal=True),
+        _text("category", 100),
+        _text("cohort", 40),
+        _text("branch", 40),
+        Column("registered_at", Kind.TIME),
+        Column("expires_on", Kind.DATE),
+        Column("enabled", Kind.FLAG),
+        _text("notes", 10_000, personal=True),
+    ),
+    ("external_id", "barcode", "username"),
+)
