@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from bench import at_rest, exports, loading, product, purge, reads, results
+from bench import at_rest, exports, loading, product, purge, reads, reports, results
 from bench.house import ROOT, Child, House, house
 from bench.meter import megabytes, resident
 from bench.results import Result, judged
 
-PARTS = ("reads", "export", "memory", "purge", "at-rest")
+PARTS = ("reads", "statistics", "export", "memory", "purge", "at-rest")
 IDLE_TARGET = "<= 150"
 
 LIBRARIES = """
@@ -66,7 +66,7 @@ def idle_memory(api: Child, when: str) -> Result:
 def measure(opened: House, given: argparse.Namespace, library: int) -> list[Result]:
     """Run the chosen parts; the purge last, because it takes half of the patrons away."""
     found: list[Result] = []
-    if {"reads", "memory"} & set(given.only):
+    if {"reads", "statistics", "memory"} & set(given.only):
         asyncio.run(opened.vacuum())
         api = opened.start_api()
         token = product.with_pools(opened.settings, lambda: product.make_token(library))
@@ -74,6 +74,8 @@ def measure(opened: House, given: argparse.Namespace, library: int) -> list[Resu
             found.append(idle_memory(api, "just started"))
         if "reads" in given.only:
             found += reads.run(opened, api, library, token, seconds=given.seconds, rounds=given.rounds)
+        if "statistics" in given.only:
+            found += reports.run(opened, api, library, token, rounds=given.rounds)
         if {"reads", "memory"} <= set(given.only):
             found.append(idle_memory(api, "after the read workloads"))
         opened.stop(api)

@@ -21,7 +21,7 @@ from patrongraph.staff.actions import create_token
 
 T = TypeVar("T")
 FINAL = ("SUCCEEDED", "COMPLETED_WITH_ISSUES", "CANCELLED", "FAILED")
-READ_PERMISSIONS = (Permission.PATRONS_VIEW, Permission.GROUPS_VIEW_TOTALS)
+READ_PERMISSIONS = (Permission.PATRONS_VIEW, Permission.GROUPS_VIEW_TOTALS, Permission.REPORTS_VIEW)
 
 # A job's state and how it went.
 JOB = "SELECT state, error, extract(epoch FROM finished_at - started_at)::float8 AS seconds FROM job WHERE id = $1"

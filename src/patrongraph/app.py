@@ -29,6 +29,7 @@ from patrongraph.jobs import progress
 from patrongraph.settings import Settings, get_settings
 from patrongraph.staff.identify import identify
 from patrongraph.staff.problems import Unauthenticated
+from patrongraph.statistics_documents import StatisticsDocuments
 
 SHUTDOWN_SECONDS = 5
 """How long a stopping server waits for answers under way, s."""
@@ -172,6 +173,7 @@ def create_app(settings: Settings | None = None) -> Application:
         Route(f"/exports/schema/{FILE_NAME}", patron_data_schema, methods=["GET"]),
         Route("/exports/{token}", Downloads(door).answer, methods=["GET"]),
         *JobDocuments(door).routes(),
+        *StatisticsDocuments(door).routes(),
         Route("/healthz", health.alive, methods=["GET"]),
         Route("/readyz", health.readiness(settings), methods=["GET"]),
     ]

@@ -31,6 +31,7 @@ COMMANDS = {
     "erase-at-rest": "patrongraph.erasure.at_rest_commands:command",
     "export": "patrongraph.exports.commands:group",
     "jobs": "patrongraph.jobs.commands:group",
+    "statistics": "patrongraph.statistics.commands:command",
     "certificate": "patrongraph.erasure.certificate_commands:group",
     "tombstones": "patrongraph.erasure.tombstone_commands:group",
     "audit": "patrongraph.audit.commands:group",

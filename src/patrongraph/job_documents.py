@@ -43,32 +43,33 @@ class JobDocuments:
         """Return the routes; ids are as GraphQL gives them: job_3, pat_12."""
         of_job, of_patron = ("job", certificate.of_job), ("pat", certificate.of_patron)
         return [
-            Route("/jobs/{id}/certificate", self._guarded(_page(*of_job)), methods=["GET"]),
-            Route("/jobs/{id}/certificate.json", self._guarded(_json(*of_job)), methods=["GET"]),
-            Route("/patrons/{id}/certificate", self._guarded(_page(*of_patron)), methods=["GET"]),
-            Route("/patrons/{id}/certificate.json", self._guarded(_json(*of_patron)), methods=["GET"]),
-            Route("/jobs/{id}/items.csv", self._guarded(_items), methods=["GET"]),
+            Route("/jobs/{id}/certificate", guarded(self._door, _page(*of_job)), methods=["GET"]),
+            Route("/jobs/{id}/certificate.json", guarded(self._door, _json(*of_job)), methods=["GET"]),
+            Route("/patrons/{id}/certificate", guarded(self._door, _page(*of_patron)), methods=["GET"]),
+            Route("/patrons/{id}/certificate.json", guarded(self._door, _json(*of_patron)), methods=["GET"]),
+            Route("/jobs/{id}/items.csv", guarded(self._door, _items), methods=["GET"]),
         ]
 
-    def _guarded(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-        """Return the endpoint that says who asks, and puts a refusal as GraphQL does."""
 
-        async def endpoint(request: Request) -> Response:
-            try:
-                actor = await self._door.look_up(self._door.credentials(dict(request.scope["headers"])))
-                if not actor.signed_in:
-                    return _error(401, "Sign in first.", "UNAUTHENTICATED", {"www-authenticate": "Bearer"})
-                return await answer(request, actor)
-            except Malformed as malformed:
-                return _error(malformed.status, malformed.message, malformed.code)
-            except Forbidden as forbidden:
-                return _error(403, str(forbidden), "FORBIDDEN")
-            except _Away as away:
-                return _error(404, str(away), ProblemCode.NOT_FOUND)
-            except BadArgument as bad:
-                return _error(400, str(bad), ProblemCode.INVALID_INPUT)
+def guarded(door: Door, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that says who asks, and puts a refusal as GraphQL does."""
 
-        return endpoint
+    async def endpoint(request: Request) -> Response:
+        try:
+            actor = await door.look_up(door.credentials(dict(request.scope["headers"])))
+            if not actor.signed_in:
+                return _error(401, "Sign in first.", "UNAUTHENTICATED", {"www-authenticate": "Bearer"})
+            return await answer(request, actor)
+        except Malformed as malformed:
+            return _error(malformed.status, malformed.message, malformed.code)
+        except Forbidden as forbidden:
+            return _error(403, str(forbidden), "FORBIDDEN")
+        except _Away as away:
+            return _error(404, str(away), ProblemCode.NOT_FOUND)
+        except BadArgument as bad:
+            return _error(400, str(bad), ProblemCode.INVALID_INPUT)
+
+    return endpoint
 
 
 async def _certificate(request: Request, actor: Actor, prefix: str, printed: Printed) -> dict[str, Any]:

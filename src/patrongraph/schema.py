@@ -19,9 +19,21 @@ from patrongraph.patrons.block_resolvers import BlockMutation
 from patrongraph.patrons.life_resolvers import PatronLifeMutation
 from patrongraph.patrons.resolvers import PatronMutation, PatronQuery
 from patrongraph.staff.resolvers import StaffMutation, StaffQuery
+from patrongraph.statistics.resolvers import StatisticsQuery
 
 Query = merge_types(
-    "Query", (NodeQuery, StaffQuery, LibraryQuery, PatronQuery, GroupQuery, ErasureQuery, JobQuery, AuditQuery)
+    "Query",
+    (
+        NodeQuery,
+        StaffQuery,
+        LibraryQuery,
+        PatronQuery,
+        GroupQuery,
+        ErasureQuery,
+        JobQuery,
+        StatisticsQuery,
+        AuditQuery,
+    ),
 )
 Mutation = merge_types(
     "Mutation",

@@ -205,6 +205,8 @@ class Writer:
         if name == "id":
             prefixes = {"group": ["grp"], "job": ["job"]}.get(field_name) or sorted(set(NODES) - {"debt", "entry"})
             return [f"{prefix}_{n}" for prefix in prefixes for n in range(1, 13)]
+        if field_name == "loanStatistics":
+            return statistics_values(self.draw, name)
         if name == "by":
             return [*({"id": f"pat_{n}"} for n in range(1, 92)), *({"barcode": text} for text in BARCODES),
                     *({"username": text} for text in ("ASA.oberg", "on", ""))]  # fmt: skip
@@ -230,6 +232,32 @@ class Writer:
 
 
 DAYS = st.integers(-600, 600)
+BRANCH_IDS = st.lists(st.integers(1, 7).map("branch_{}".format), max_size=3)
+LOAN_FILTERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "branchIds": BRANCH_IDS,
+        "itemBranchIds": BRANCH_IDS,
+        "materialTypes": st.lists(st.sampled_from(["BOOK", "MAP", "", "x"]), max_size=3),
+        "categories": st.lists(st.sampled_from(["Adult", "Child", "Élève", "Gone", ""]), max_size=3),
+        "cohorts": st.lists(st.sampled_from(["10A", "8B", "7B", "6C"]), max_size=3),
+        "lost": st.booleans(),
+        "record": st.sampled_from([Enum("LIVE"), Enum("RETAINED")]),
+    },
+)
+
+
+def statistics_values(draw: Any, name: str) -> list[Any]:
+    """Return values of an argument of loanStatistics; the first day never comes after the last."""
+    if name == "by":
+        members = [Enum(member) for member in SCHEMA.type_map["StatisticDimension"].values]  # type: ignore[attr-defined]
+        return [draw(st.lists(st.sampled_from(members), max_size=4)) for _ in range(3)]
+    if name == "filter":
+        return [None, {}, *(draw(LOAN_FILTERS) for _ in range(2))]
+    days = (-2000, -290, -60) if name == "from" else (-60, -3, 0)
+    return [(NOW.date() + dt.timedelta(days=count)).isoformat() for count in days]
+
+
 FILTERS = st.fixed_dictionaries(
     {},
     optional={

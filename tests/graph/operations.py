@@ -64,7 +64,7 @@ def identity(type_: Any) -> str:
         return f"{{ edges {{ cursor node {inner} }} {page} totalCount }}"
     if is_abstract_type(result):
         return "{ __typename }"
-    return next(f"{{ {name} }}" for name in ("id", "code", "patronId", "jobId") if name in result.fields)
+    return next(f"{{ {name} }}" for name in ("id", "code", "patronId", "jobId", "loans") if name in result.fields)
 
 
 def choices(name: str, argument: Any) -> list[Any]:
@@ -101,6 +101,8 @@ def literal(value: Any) -> str:
     """Return a value as GraphQL writes it."""
     if isinstance(value, Enum):
         return str(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(map(literal, value)) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {literal(inner)}" for name, inner in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)

@@ -41,6 +41,7 @@ TABLES = (
     "library", "branch", "cohort", "staff_user", "role", "staff_role", "api_token", "patron", "address", "card",
     "block", "patron_group", "group_membership", "privacy_waiver", "item", "loan", "reservation",
     "ledger_entry", "job", "job_item", "data_export", "audit_event", "tombstone", "job_erasure",
+    "loan_statistic",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -1206,6 +1207,113 @@ def _(ask: Asked, _row: Row, args: Row) -> Any:
 def _(ask: Asked, _row: Row, args: Row) -> Any:
     rows = [row for row in ask.own("job") if args["kind"] in (None, row["kind"])]
     return newest([row for row in rows if args["state"] in (None, row["state"])], args)
+
+
+# ---- Statistics
+
+
+columns("LoanStatisticRow", None, "year month day weekday materialType category cohort declaredLost loans returned"
+        " lost open averageDays")  # fmt: skip
+DIMENSIONS = {
+    "YEAR": "year", "MONTH": "month", "DAY": "day", "WEEKDAY": "weekday", "BRANCH": "branch_id",
+    "ITEM_BRANCH": "item_branch_id", "MATERIAL_TYPE": "material_type", "CATEGORY": "category", "COHORT": "cohort",
+    "LOST": "declared_lost",
+}  # fmt: skip
+
+
+def lent(ask: Asked) -> list[Row]:
+    """Return every loan of the library, live or kept, with what it is counted under."""
+    found = []
+    for loan in ask.own("loan"):
+        item = ask.any_library("item", loan["item_id"]) or {}
+        patron = ask.one("patron", loan["patron_id"]) or {}
+        cohort = ask.one("cohort", patron["cohort_id"])
+        returned = loan["returned_at"] and loan["returned_at"].astimezone(dt.UTC).date()
+        found.append(
+            {"record": "LIVE", "day": loan["checked_out_at"].astimezone(dt.UTC).date(), "back": returned,
+             "branch_id": loan["branch_id"], "item_branch_id": item["branch_id"],
+             "material_type": item["material_type"], "category": patron["category"],
+             "cohort": cohort and cohort["code"], "declared_lost": loan["lost"]}
+        )  # fmt: skip
+    for kept in ask.own("loan_statistic"):
+        found.append({**kept, "record": "RETAINED", "day": kept["checked_out_on"], "back": kept["returned_on"],
+                      "cohort": kept["cohort_code"], "declared_lost": kept["lost"]})  # fmt: skip
+    for loan in found:
+        day = loan["day"]
+        loan |= {"year": day.year, "month": day.replace(day=1), "weekday": day.isoweekday()}
+    return found
+
+
+def is_counted(loan: Row, args: Row) -> bool:
+    given = {name: value for name, value in (args["filter"] or {}).items() if value is not None}
+
+    def ids(name: str) -> list[int]:
+        return [int(each.split("_")[1]) for each in given[name]]
+
+    checks: dict[str, Callable[[], bool]] = {
+        "branchIds": lambda: loan["branch_id"] in ids("branchIds"),
+        "itemBranchIds": lambda: loan["item_branch_id"] in ids("itemBranchIds"),
+        "materialTypes": lambda: loan["material_type"] in given["materialTypes"],
+        "categories": lambda: loan["category"] in given["categories"],
+        "cohorts": lambda: loan["cohort"] in given["cohorts"],
+        "lost": lambda: loan["declared_lost"] == given["lost"],
+        "record": lambda: loan["record"] == given["record"],
+    }
+    return args["from"] <= loan["day"] <= args["to"] and all(checks[name]() for name in given)
+
+
+def counted(loans: list[Row]) -> Row:
+    """Return the counts of a group."""
+    came_back = [loan for loan in loans if loan["back"] is not None and not loan["declared_lost"]]
+    days = sum((loan["back"] - loan["day"]).days for loan in came_back)
+    average = (Decimal(days) / len(came_back)).quantize(Decimal("0.1"), ROUND_HALF_UP) if came_back else None
+    return {
+        "loans": len(loans),
+        "returned": len(came_back),
+        "lost": len([loan for loan in loans if loan["declared_lost"]]),
+        "open": len([loan for loan in loans if loan["back"] is None]),
+        "average_days": None if average is None else float(average),
+    }
+
+
+@means("Query", "loanStatistics")
+def _(ask: Asked, _row: Row, args: Row) -> Any:
+    names = list(dict.fromkeys(DIMENSIONS[dimension] for dimension in args["by"]))
+    groups: dict[tuple[Any, ...], list[Row]] = {} if names else {(): []}
+    for loan in lent(ask):
+        if is_counted(loan, args):
+            groups.setdefault(tuple(loan[name] for name in names), []).append(loan)
+
+    def place(values: tuple[Any, ...]) -> list[Any]:
+        found: list[Any] = []
+        for name, value in zip(names, values, strict=True):
+            if name in ("branch_id", "item_branch_id"):
+                branch = ask.any_library("branch", value)
+                found.append((branch is None, branch and branch["code"]))
+            found.append((value is None, value))
+        return found
+
+    empty = dict.fromkeys(DIMENSIONS.values())
+    return [
+        {**empty, **dict(zip(names, values, strict=True)), **counted(groups[values])}
+        for values in sorted(groups, key=place)
+    ]
+
+
+@means("LoanStatisticRow", "branch")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.one("branch", row["branch_id"])
+
+
+@means("LoanStatisticRow", "itemBranch")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.any_library("branch", row["item_branch_id"])
+
+
+@means("LoanStatisticRow", "itemLibrary")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    branch = ask.any_library("branch", row["item_branch_id"])
+    return branch and ask.any_library("library", branch["library_id"])
 
 
 # ---- The interpreter

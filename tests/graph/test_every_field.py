@@ -1,6 +1,7 @@
 """Every field and every argument of every query is answered alike by SQL, by graphql-core and by the reference."""
 
 import datetime as dt
+import itertools
 from typing import Any
 
 import pytest
@@ -74,6 +75,28 @@ def events(library: int) -> list[Any]:
     ]  # fmt: skip
 
 
+DIMENSIONS = tuple(Enum(name) for name in SCHEMA.type_map["StatisticDimension"].values)  # type: ignore[attr-defined]
+EVER = {"from": (NOW.date() - dt.timedelta(days=2000)).isoformat(), "to": (NOW.date()).isoformat()}
+
+
+def loans_counted(library: int) -> list[Any]:
+    """Return filters of the statistics one by one, and together; Ellipsis leaves the filter out."""
+    own, strange = f"branch_{number(library, 1)}", f"branch_{number(lib.other(library), 1)}"
+    return [
+        ..., None, {},
+        *({name: None} for name in ("branchIds", "itemBranchIds", "materialTypes", "categories", "cohorts", "lost")),
+        *({name: []} for name in ("branchIds", "itemBranchIds", "materialTypes", "categories", "cohorts")),
+        *({name: ids} for name in ("branchIds", "itemBranchIds") for ids in ([own], [strange], [own, strange, own])),
+        {"itemBranchIds": [f"branch_{number(library, n)}" for n in (1, 2)]},
+        *({"materialTypes": texts} for texts in (["BOOK"], [""], ["book"], ["BOOK", "MAP"], ["' OR true --"])),
+        *({"categories": texts} for texts in (["Adult"], ["Gone", "Élève"], [""])),
+        *({"cohorts": texts} for texts in (["10A"], ["8B", "6C"], [""])),
+        {"lost": True}, {"lost": False}, {"record": Enum("LIVE")}, {"record": Enum("RETAINED")}, {"record": None},
+        {"branchIds": [own], "itemBranchIds": [f"branch_{number(library, 2)}"], "materialTypes": ["BOOK"],
+         "categories": ["Adult"], "cohorts": ["10A"], "lost": False, "record": Enum("RETAINED")},
+    ]  # fmt: skip
+
+
 def references(library: int) -> list[dict[str, str]]:
     """Return ways to name a patron, of this library and of another."""
     return [
@@ -105,6 +128,11 @@ def known(name: str, library: int) -> dict[str, list[Any]]:
         "purgeCandidates": {
             "filter": [..., None, {"status": None}, {"status": Enum("INACTIVE")}, {"status": Enum("ACTIVE")}],
             "search": [..., None, "b"],
+        },
+        "loanStatistics": {
+            "from": [EVER["from"], (NOW.date() - dt.timedelta(days=60)).isoformat()], "to": [EVER["to"]],
+            "by": [[], list(DIMENSIONS[:4]), [Enum("LOST"), Enum("BRANCH"), Enum("LOST")], list(DIMENSIONS)],
+            "filter": [..., None, {"lost": False}, {"record": Enum("RETAINED"), "materialTypes": [""]}],
         },
         "node": {"id": []},
     }.get(name, {})  # fmt: skip
@@ -148,6 +176,7 @@ def usual(name: str, library: int) -> list[dict[str, Any]]:
         "group": [{"id": f"grp_{number(library, n)}"} for n in (1, 2)],
         "job": [{"id": f"job_{number(library, n)}"} for n in (1, 8)],
         "erasureCertificate": [{"patronId": f"pat_{990_000 + library + 3 * n}"} for n in (1, 6)],
+        "loanStatistics": [EVER | {"by": list(DIMENSIONS)}, EVER | {"by": []}],
     }.get(name, [{}])
 
 
@@ -318,6 +347,21 @@ async def test_after_each_cursor_of_the_patrons(ways: Ways, sort: str) -> None:
         for first in (2, 200):
             values = {"first": first, "after": edge["cursor"], "sort": Enum(sort)}
             await both(ways, "patrons", values, actor(NORTH), inner)
+
+
+async def test_every_dimension_and_filter_of_the_statistics(ways: Ways) -> None:
+    """One dimension, every pair of them in both orders, and every filter; in the order of the dimensions."""
+    inner, seen = "{ loans returned lost open averageDays %s }", set()
+    fields = "year month day weekday branch { id code } itemBranch { code } itemLibrary { code } materialType category"
+    inner %= f"{fields} cohort declaredLost"
+    for library in LIBRARIES:
+        for by in ([], *([one] for one in DIMENSIONS), *map(list, itertools.permutations(DIMENSIONS, 2))):
+            seen.add(str(await both(ways, "loanStatistics", EVER | {"by": by}, actor(library), inner)))
+        for chosen in loans_counted(library):
+            for by in ([], [Enum("CATEGORY"), Enum("MONTH")]):
+                values = EVER | {"by": by, "filter": chosen}
+                seen.add(str(await both(ways, "loanStatistics", values, actor(library), inner)))
+    assert len(seen) > 150
 
 
 async def test_several_roots_aliases_and_merged_fields(ways: Ways) -> None:

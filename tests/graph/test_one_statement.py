@@ -1,6 +1,7 @@
 """An operation costs one statement for each root field, compiled once, whose values are never part of its text."""
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.graph.operations import QUERY, selection
 from patrongraph.context import Context
 from patrongraph.db import read_pool
 from patrongraph.graph import engine as engine_module
-from patrongraph.graph.compiler import Compiler
+from patrongraph.graph.compiler import Compiler, Statement
 from patrongraph.graph.engine import Engine, Request
 from patrongraph.graph.plans import PLANS_PER_FIELD
 from patrongraph.permissions import Permission
@@ -192,6 +193,28 @@ async def test_the_caches_are_bounded(libraries: ModuleType, settings: Settings)
     prepared = engine._cache[next(reversed(engine._cache))]
     [plans] = prepared.plans.values()
     assert 0 < len(plans._plans) <= PLANS_PER_FIELD
+
+
+async def test_plans_stay_few_where_values_form_the_sql(libraries: ModuleType, settings: Settings) -> None:
+    """Each order of the dimensions is another statement of the same document and the same shape of variables."""
+    engine = Engine(schema, settings.model_copy(update=ROOMY))
+    query = """query($by: [StatisticDimension!]!) {
+      loanStatistics(from: "2024-01-01", to: "2024-12-31", by: $by) { loans } }"""
+    for by in itertools.islice(itertools.permutations(("YEAR", "MONTH", "WEEKDAY", "LOST", "COHORT", "CATEGORY")), 200):
+        answer = await engine.execute(Request(query, None, {"by": list(by)}), Context(ME, "a test"))
+        assert answer.status == 200
+    [prepared] = engine._cache.values()
+    [plans] = prepared.plans.values()
+    assert 0 < len(list(kept(plans._plans))) <= PLANS_PER_FIELD
+
+
+def kept(level: dict[Any, Any]) -> Iterator[Statement]:
+    """Yield the statements in the levels of a field's plans."""
+    for found in level.values():
+        if isinstance(found, tuple):
+            yield from kept(found[1])
+        else:
+            yield found
 
 
 EVIL = "'; DROP TABLE patron; --"

@@ -106,6 +106,8 @@ def ask(type_name: str, name: str) -> str:
         "barcode": '"x"',
         "by": '{id: "pat_1"}',
     }
+    if name == "loanStatistics":
+        known |= {"from": '"2026-01-01"', "to": '"2026-01-31"', "by": "[]"}
     given = [f"{one}: {known[one]}" for one, arg in definition.args.items() if isinstance(arg.type, GraphQLNonNull)]
     inner = " { __typename }" if is_composite_type(get_named_type(definition.type)) else ""
     return f"{name}{f'({chr(44).join(given)})' if given else ''}{inner}"

@@ -106,7 +106,11 @@ class Loan(Model):
             index("loan", "patron_id", name="open", include=("due_at", "lost"), where="returned_at IS NULL"),
             index("loan", "item_id"),
             index("loan", "branch_id"),
-        )
+            index(
+                "loan", "library_id", "checked_out_at",
+                name="statistics", include=("patron_id", "item_id", "branch_id", "returned_at", "lost"),
+            ),
+        )  # fmt: skip
 
 
 class Reservation(Model):

@@ -130,6 +130,8 @@ class Walk:
 
             return pages
         rows = SHORT_LIST if isinstance(spec, Many | RootRows) else 1
+        if isinstance(spec, RootRows) and spec.limit is not None:
+            rows = spec.limit
         # A connection's edges, node and pageInfo are parts of its rows, not rows of their own.
         own = 0 if spec is None else 1
         own = 1 if node.name.value == "node" and spec is None else own

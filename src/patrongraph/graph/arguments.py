@@ -228,6 +228,16 @@ class Where:
         self._trace.steps.append((step, found))
         return found
 
+    def check(self, check: Callable[[Mapping[str, Any]], None]) -> None:
+        """Look at the arguments of every request together, by name. `check` may raise BadArgument."""
+        arguments = self.arguments
+
+        def compute(call: Call) -> None:
+            check(arguments.values(call.variables))
+
+        # No SQL names it; arguments that a statement does not use are computed all the same.
+        self.parameters.add((id(arguments), check), "text", compute)
+
     def text(self, *path: str) -> str:
         """Return a value to refuse it; what forms the SQL goes through choice() or classify()."""
         return str(Reader(self.arguments, path).read(self._variables))

@@ -28,6 +28,7 @@ from patrongraph.graph.declare import (
     RootRows,
     Table,
 )
+from patrongraph.graph.ids import BadArgument
 from patrongraph.graph.pages import Page
 from patrongraph.graph.selection import Fragments, Selector, declaration_of, object_type, table_of
 
@@ -37,13 +38,17 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One SQL statement that returns one json value, and how to compute its parameters. Raises BadArgument."""
+    """One SQL statement that returns one json value, and how to compute its parameters. Raises BadArgument.
+
+    `too_many`: why it returned null, where null stands for more rows than are answered.
+    """
 
     sql: str
     computed: tuple[Compute, ...]
     only_checked: tuple[Compute, ...]
     depends_on_actor: bool
     empty: bytes
+    too_many: str = ""
 
     def parameters(self, call: Call) -> list[Any]:
         """Return the values of $1, $2, … for one request."""
@@ -51,6 +56,12 @@ class Statement:
         for check in self.only_checked:
             check(call)
         return [compute(call) for compute in self.computed]
+
+    def answer(self, found: bytes | None) -> bytes:
+        """Return the JSON for what the database returned. Raises BadArgument when that were too many rows."""
+        if found is None and self.too_many:
+            raise BadArgument(self.too_many)
+        return self.empty if found is None else found
 
 
 @dataclass(slots=True)
@@ -93,7 +104,15 @@ class Compiler:
             return self._one_row(type_, nodes, where.predicates)
         if isinstance(spec, RootRows):
             spec.where(where)
-            return self._all_rows(object_type(definition.type), nodes, where.predicates, spec.order)
+            return self._all_rows(
+                object_type(definition.type),
+                nodes,
+                where.predicates,
+                spec.order,
+                source=spec.source(where) if spec.source else None,
+                limit=spec.limit,
+                too_many=spec.too_many,
+            )
         raise TypeError(f"{nodes[0].name.value} is not a compiled root field")
 
     def _concrete(self, spec: RootRow, definition: GraphQLField, where: Where) -> GraphQLObjectType | None:
@@ -111,7 +130,7 @@ class Compiler:
             return self._all_rows(type_, nodes, ["{t}.id = ANY({keys})"], "array_position({keys}, {t}.id)")
         return self._one_row(type_, nodes, ["{t}.id = {key}"])
 
-    def _statement(self, sql: str, empty: bytes) -> Statement:
+    def _statement(self, sql: str, empty: bytes, too_many: str = "") -> Statement:
         """Return the statement with only the parameters that its SQL came to use, numbered anew."""
         used = sorted({int(number) for number in _PARAMETER.findall(sql)})
         numbers = {number: index for index, number in enumerate(used, start=1)}
@@ -120,18 +139,30 @@ class Compiler:
         unused = tuple(
             compute for number, compute in enumerate(self.parameters.computed, start=1) if number not in numbers
         )
-        return Statement(sql, computed, unused, self.parameters.depends_on_actor, empty)
+        return Statement(sql, computed, unused, self.parameters.depends_on_actor, empty, too_many)
 
     def _one_row(self, type_: GraphQLObjectType, nodes: list[FieldNode], predicates: Sequence[str]) -> Statement:
         row = self.row_of(type_, "none")
         return self._statement(f"SELECT row_to_json(r$) FROM ({self._rows(row, nodes, predicates)}) r$", b"null")
 
     def _all_rows(
-        self, type_: GraphQLObjectType, nodes: list[FieldNode], predicates: Sequence[str], order: str
+        self,
+        type_: GraphQLObjectType,
+        nodes: list[FieldNode],
+        predicates: Sequence[str],
+        order: str,
+        *,
+        source: str | None = None,
+        limit: int | None = None,
+        too_many: str = "",
     ) -> Statement:
         row = self.row_of(type_, "none")
-        rows = self._rows(row, nodes, predicates, order=order)
-        return self._statement(f"SELECT coalesce(json_agg(r$), '[]'::json) FROM ({rows}) r$", b"[]")
+        rows = self._rows(row, nodes, predicates, order=order, source=source)
+        found = "coalesce(json_agg(r$), '[]'::json)"
+        if limit is not None:
+            rows = f"{rows} LIMIT {limit + 1}"
+            found = f"CASE WHEN count(*) <= {limit} THEN {found} END"
+        return self._statement(f"SELECT {found} FROM ({rows}) r$", b"[]", too_many)
 
     def row_of(self, type_: GraphQLObjectType, parent: str) -> Row:
         """Return a new row of a type, to read fields from."""

@@ -115,11 +115,17 @@ class RootRow:
 
 @dataclass(frozen=True, slots=True)
 class RootRows:
-    """A root field that answers all rows of a short list."""
+    """A root field that answers all rows of a short list.
+
+    `source` composes the query that the rows are read from. `limit` is for a list that can be long: of more rows
+    none is answered, and the client is told `too_many`, which says what to narrow.
+    """
 
     where: "Callable[[Where], None]"
     order: str
     source: "Callable[[Where], str] | None" = None
+    limit: int | None = None
+    too_many: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,7 +204,9 @@ class Engine:
             async with read_pool().acquire() as connection:
                 for key, statement, parameters in statements:
                     found = await connection.fetchval(statement.sql, *parameters)
-                    parts.append(b'"%b":%b' % (key.encode(), statement.empty if found is None else compact(found)))
+                    parts.append(b'"%b":%b' % (key.encode(), compact(statement.answer(found))))
+        except BadArgument as bad:  # only its rows could tell
+            return refuse_with(str(bad), "BAD_ARGUMENT")
         except Exception as error:  # whatever it is, the client gets an answer and the log an id
             hidden = masked(error, context.request_id)
             return Answer(orjson.dumps({"data": None, "errors": [hidden.formatted]}), executed=True)
@@ -258,7 +260,7 @@ class Engine:
         )
         parameters = statement.parameters(Call(running.variables, running.actor, key))
         found = await read_pool().fetchval(statement.sql, *parameters)
-        return orjson.loads(statement.empty if found is None else found)
+        return orjson.loads(statement.answer(found))
 
     # Subscriptions
 

@@ -20,6 +20,7 @@ class Plans:
 
     def __init__(self) -> None:
         self._plans: dict[Hashable, Any] = {}
+        self._kept = 0
 
     def find(self, variables: VariableValues) -> Statement | None:
         """Return the statement that fits a request, or None."""
@@ -31,8 +32,10 @@ class Plans:
 
     def add(self, variables: VariableValues, compiler: Compiler, statement: Statement) -> None:
         """Keep a statement under the shape and the classes that its compilation looked at."""
-        if len(self._plans) >= PLANS_PER_FIELD:
+        if self._kept >= PLANS_PER_FIELD:
             self._plans.clear()
+            self._kept = 0
+        self._kept += 1
         level, key = self._plans, shape_of(variables.coerced)
         for step, found in compiler.trace.steps:
             level = level.setdefault(key, (step, {}))[1]

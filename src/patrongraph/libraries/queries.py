@@ -15,6 +15,9 @@ LIBRARY_BY_ID = "SELECT * FROM library WHERE id = $1"
 # Every library, for the command line and the choice when signing in.
 LIBRARIES = "SELECT id, code, name FROM library ORDER BY code"
 
+# The branches of a library, by code.
+BRANCHES = "SELECT id, code FROM branch WHERE library_id = $1 ORDER BY code"
+
 
 async def by_code(code: str) -> asyncpg.Record | None:
     """Return the library row of that code, or None."""
@@ -29,3 +32,8 @@ async def by_id(library_id: int) -> asyncpg.Record | None:
 async def all_libraries() -> Sequence[asyncpg.Record]:
     """Return id, code and name of every library, by code."""
     return await db.rows(LIBRARIES)
+
+
+async def branches(library_id: int) -> dict[str, int]:
+    """Return the ids of a library's branches by their codes, in the order of these."""
+    return {row["code"]: row["id"] for row in await db.rows(BRANCHES, library_id)}
