@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from bench import at_rest, exports, loading, product, purge, reads, reports, results
+from bench import at_rest, exports, imports, loading, product, purge, reads, reports, results
 from bench.house import ROOT, Child, House, house
 from bench.meter import megabytes, resident
 from bench.results import Result, judged
 
-PARTS = ("reads", "statistics", "export", "memory", "purge", "at-rest")
+PARTS = ("reads", "statistics", "export", "memory", "import", "purge", "at-rest")
 IDLE_TARGET = "<= 150"
 
 LIBRARIES = """
@@ -79,10 +79,12 @@ def measure(opened: House, given: argparse.Namespace, library: int) -> list[Resu
         if {"reads", "memory"} <= set(given.only):
             found.append(idle_memory(api, "after the read workloads"))
         opened.stop(api)
-    if {"export", "purge"} & set(given.only):
+    if {"export", "import", "purge"} & set(given.only):
         worker = opened.start_worker()
         if "export" in given.only:
             found += exports.run(opened, worker, library, rounds=3)
+        if "import" in given.only:
+            found += imports.run(opened, worker)
         if "purge" in given.only:
             found += purge.run(opened, worker)
         opened.stop(worker)

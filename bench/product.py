@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from patrongraph import db
 from patrongraph.context import system_actor
@@ -13,6 +13,8 @@ from patrongraph.erasure import actions as erasure
 from patrongraph.exports import actions as exports
 from patrongraph.exports import document
 from patrongraph.exports.queries import ONE_PATRON
+from patrongraph.imports import actions as imports
+from patrongraph.imports.models import ImportFormat
 from patrongraph.jobs import progress
 from patrongraph.patrons.filters import PatronCriteria
 from patrongraph.permissions import Permission
@@ -28,6 +30,8 @@ JOB = "SELECT state, error, extract(epoch FROM finished_at - started_at)::float8
 
 # What is left to say about the items of a job.
 ITEMS = "SELECT state, count(*)::int AS n FROM job_item WHERE job_id = $1 GROUP BY state"
+
+STATUSES_CHANGED = "SELECT deactivated + reactivated FROM import_run WHERE job_id = $1"
 
 EXPORT = "SELECT path, size FROM data_export WHERE job_id = $1"
 
@@ -88,6 +92,16 @@ async def purge(library: int, category: str, count: int) -> Finished:
     )
     assert isinstance(started, erasure.PurgeStarted)
     return await finish(started.job_id, begun)
+
+
+async def import_statuses(library: int, file: BinaryIO, rows: int) -> Finished:
+    """Import a file of usernames and statuses, each of them a change; a worker must be running."""
+    begun = time.perf_counter()
+    source = await imports.open_file(file, ImportFormat.STATUS, {})
+    finished = await finish(await imports.start(system_actor(library), source), begun)
+    changed = await db.value(STATUSES_CHANGED, finished.id)
+    assert changed == rows, f"{changed} of {rows} rows were applied"
+    return finished
 
 
 async def export_library(library: int) -> tuple[Finished, int]:

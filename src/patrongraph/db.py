@@ -16,7 +16,7 @@ MODEL_MODULES = [
     f"patrongraph.{feature}.models"
     for feature in (
         "libraries", "staff", "audit", "jobs", "circulation", "patrons", "groups",
-        "cohorts", "exports", "erasure", "statistics",
+        "cohorts", "imports", "exports", "erasure", "statistics",
     )
 ]  # fmt: skip
 

@@ -17,8 +17,10 @@ from patrongraph.embedded import Servers, Unavailable
 from patrongraph.erasure import at_rest
 from patrongraph.exports import actions as exports
 from patrongraph.exports.keys import master_keys
+from patrongraph.imports.dropfolder import place_of, probe
 from patrongraph.jobs import progress
 from patrongraph.settings import Settings, get_settings
+from patrongraph.storage import StorageError
 from patrongraph.terminal import answers, without_password
 
 OLDEST_POSTGRES = 15
@@ -124,9 +126,21 @@ async def _export_store(settings: Settings) -> Finding:
         return Finding(what, True, f"{where} will be made with the first export")
     try:
         await exports.probe(settings)
-    except exports.StorageError as error:
+    except StorageError as error:
         return Finding(what, False, f"{where}: {error}")
     return Finding(what, True, f"{where} can be written, read and deleted from")
+
+
+async def _import_folder(settings: Settings) -> Finding:
+    what, where = "drop folder", settings.import_folder
+    place = place_of(settings)
+    if place is None:
+        return Finding(what, True, "none; PATRONGRAPH_IMPORT_FOLDER names one")
+    try:
+        await probe(place)
+    except StorageError as error:
+        return Finding(what, False, f"{where}: {error}")
+    return Finding(what, True, f"{where} can be read, written and moved in")
 
 
 async def _export_keys(settings: Settings) -> Finding:
@@ -235,6 +249,7 @@ async def examine(settings: Settings) -> list[Finding]:
         await _look("database", database, _database, complete),
         await _look("migrations", database, _migrations, complete),
         await _export_store(complete),
+        await _import_folder(complete),
         await _look("export keys", database, _export_keys, complete),
         await _look("erasure at rest", database, _at_rest, complete),
         await _look("audit trail", database, _audit_trail, complete),

@@ -1,4 +1,4 @@
-"""Documents that staff download about a job or an erased patron: certificates, and what became of each patron."""
+"""Documents that staff download about a job or an erased patron: certificates, what became of each patron or row."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from patrongraph.graph import door as doors
 from patrongraph.graph.door import Door
 from patrongraph.graph.ids import BadArgument, decode_id
 from patrongraph.graph.limits import Malformed
+from patrongraph.imports import rejected
 from patrongraph.jobs import queries as jobs
 from patrongraph.jobs.item_rows import stream
 from patrongraph.jobs.models import JobItemState
@@ -48,6 +49,7 @@ class JobDocuments:
             Route("/patrons/{id}/certificate", guarded(self._door, _page(*of_patron)), methods=["GET"]),
             Route("/patrons/{id}/certificate.json", guarded(self._door, _json(*of_patron)), methods=["GET"]),
             Route("/jobs/{id}/items.csv", guarded(self._door, _items), methods=["GET"]),
+            Route("/jobs/{id}/rejected.csv", guarded(self._door, _rejected), methods=["GET"]),
         ]
 
 
@@ -125,7 +127,20 @@ async def _items(request: Request, actor: Actor) -> Response:
         state=None if wanted is None else JobItemState(wanted),
         with_names=Permission.PATRONS_VIEW in actor.permissions,
     )
-    name = f"job_{job_id}-items.csv"
+    return _table(lines, f"job_{job_id}-items.csv")
+
+
+async def _rejected(request: Request, actor: Actor) -> Response:
+    if Permission.PATRONS_IMPORT not in actor.permissions:
+        raise Forbidden("The rejected rows of an import", Permission.PATRONS_IMPORT)
+    job_id = decode_id("job", request.path_params["id"])
+    own = await rejected.columns(actor.library, job_id)
+    if own is None:
+        raise _Away("The import was not found.")
+    return _table(rejected.stream(actor.library, job_id, own), f"job_{job_id}-rejected.csv")
+
+
+def _table(lines: AsyncIterator[str], name: str) -> Response:
     return StreamingResponse(
         _encoded(lines),
         headers={"content-disposition": f'attachment; filename="{name}"'},

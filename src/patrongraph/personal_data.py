@@ -291,6 +291,23 @@ PATRON_TABLES: tuple[PatronTable, ...] = (
         },
         section="exports",
     ),
+    # What a file said about the patron and was not applied, until it expires.
+    PatronTable(
+        "import_row",
+        "patron_id",
+        {
+            "id": KEY,
+            "job_id": KEY,
+            "library_id": KEY,
+            "line": Withheld.HOUSEKEEPING,
+            "cells": Withheld.HOUSEKEEPING,
+            "patron_id": KEY,
+            "state": Withheld.HOUSEKEEPING,
+            "column_name": Withheld.HOUSEKEEPING,
+            "code": Withheld.HOUSEKEEPING,
+            "reason": Withheld.HOUSEKEEPING,
+        },
+    ),
     PatronTable(
         "patron",
         "id",
@@ -383,6 +400,16 @@ KEPT_TABLES: tuple[KeptTable, ...] = (
             "id", "job_id", "library_id", "patron_id", "state", "codes", "reason", "attempts", "finished_at",
         ),
         Erasure.KEPT_OPAQUE,
+    ),
+    KeptTable(
+        "import_run",
+        "A file that was imported: the names of its columns, what was asked for, and counts.",
+        (
+            "id", "library_id", "job_id", "format", "dry_run", "columns", "meanings", "options", "encoding",
+            "warnings", "rows", "created", "updated", "deactivated", "reactivated", "unchanged", "rejected",
+            "missing", "missing_considered", "missing_deactivated", "missing_state", "keep_cells", "planned_at",
+            "created_at",
+        ),
     ),
     KeptTable(
         "idempotency_key",

@@ -12,6 +12,7 @@ from patrongraph.graph.attach import attach
 from patrongraph.graph.node import NodeQuery
 from patrongraph.graph.scalars import SCALARS
 from patrongraph.groups.resolvers import GroupMutation, GroupQuery
+from patrongraph.imports.resolvers import ImportMutation
 from patrongraph.jobs.resolvers import JobMutation, JobQuery, JobSubscription
 from patrongraph.libraries.resolvers import LibraryQuery
 from patrongraph.own_account.resolvers import OwnAccountMutation
@@ -47,6 +48,7 @@ Mutation = merge_types(
         DeskMutation,
         ErasureMutation,
         ExportMutation,
+        ImportMutation,
         JobMutation,
     ),
 )

@@ -60,6 +60,18 @@ class Settings(BaseSettings):
         default=15.0, gt=1, le=300, description="After this a dead worker loses its job, s"
     )
     job_concurrency: int = Field(default=4, ge=1, le=64, description="Jobs one worker runs side by side")
+    max_import_rows: int = Field(default=500_000, ge=1, description="Most rows of one file that a worker imports")
+    chunk_import_rows: int = Field(default=5_000, ge=1, le=50_000, description="File rows in one import transaction")
+    import_folder: str = Field(
+        default="",
+        description="Drop folder of files to import: a path, s3://bucket/prefix, gs://… or az://…; empty: none",
+    )
+    import_folder_seconds: float = Field(
+        default=30.0, gt=0, le=86_400, description="How often a worker looks into the drop folder, s"
+    )
+    import_folder_keep_days: int = Field(
+        default=30, ge=0, le=3650, description="How long imported files and their reports stay in the drop folder, days"
+    )
     chunk_loans: int = Field(default=7_500, ge=100, description="Loan rows one purge transaction aims at")
     at_rest_window: str = Field(
         default="01:00-04:00",

@@ -27,6 +27,7 @@ TABLES = (
     "library", "branch", "cohort", "person", "staff_user", "role", "staff_role", "api_token", "patron", "address",
     "card", "block", "patron_group", "group_membership", "privacy_waiver", "item", "loan", "reservation",
     "ledger_entry", "job", "job_item", "data_export", "audit_event", "tombstone", "job_erasure", "loan_statistic",
+    "import_run", "import_row",
 )  # fmt: skip
 
 (
@@ -432,6 +433,27 @@ def _statistics(b: Builder, library: int) -> None:
         })  # fmt: skip
 
 
+def _imports(b: Builder, library: int) -> None:
+    """One import at work with rejected rows of every sort, and one that was not planned."""
+    job = number(library, 4)
+    b.own("import_run", library, job_id=job, format="PATRONS", dry_run=False, columns=["Kort", "", "é"],
+          meanings=["barcode", "last_name", "date_of_birth"], encoding="latin-1", warnings=["read as Latin-1", ""],
+          options=json.dumps({"missing": {"deactivate": True, "maximum_share": 0.35}}), rows=1_000, created=1,
+          updated=20, deactivated=300, reactivated=4, unchanged=5, rejected=6, missing=7, missing_considered=80,
+          missing_deactivated=9, missing_state="ROWS_REJECTED")  # fmt: skip
+    b.own("import_run", library, job_id=number(library, 5), format="FOLIO", dry_run=True, columns=[], meanings=[],
+          encoding="utf-8", warnings=[],
+          options=json.dumps({"missing": {"deactivate": False, "maximum_share": 1}}))  # fmt: skip
+    for line, patron, column, code in (
+        (7, number(library, ANNA), "Kort", "TAKEN"), (9, None, "", "UNREADABLE"),
+        (12, 990_000 + library, "é", "INVALID"),
+        (None, number(library, EMPTY), "", "FAILED"), (11, number(other(library), ANNA), "Kort", "DUPLICATE"),
+    ):  # fmt: skip
+        b.own("import_row", library, job_id=job, line=line, cells=["secret"], patron_id=patron, state="REJECTED",
+              column_name=column, code=code, reason=f"is wrong in {line}")  # fmt: skip
+    b.own("import_row", library, job_id=job, line=40, cells=["secret"], state="PENDING")
+
+
 # Kind of actor and number, action, subject, job's number, detail; the oldest first.
 TRAIL: tuple[tuple[str, int | None, str, tuple[str, int] | None, int | None, dict[str, Any]], ...] = (
     ("SYSTEM", None, "library.create", ("library", 1), None, {}),
@@ -458,5 +480,5 @@ def _trail(b: Builder, library: int) -> None:
               job_id=None if job is None else number(library, job), detail=json.dumps(detail))  # fmt: skip
 
 
-FILLS = (_places, _staff, _patrons, _groups, _blocks, _items, _loans, _reservations, _ledger, _jobs, _erased, _trail,
-         _statistics)  # fmt: skip
+FILLS = (_places, _staff, _patrons, _groups, _blocks, _items, _loans, _reservations, _ledger, _jobs, _erased, _imports,
+         _trail, _statistics)  # fmt: skip

@@ -41,7 +41,7 @@ TABLES = (
     "library", "branch", "cohort", "staff_user", "role", "staff_role", "api_token", "patron", "address", "card",
     "block", "patron_group", "group_membership", "privacy_waiver", "item", "loan", "reservation",
     "ledger_entry", "job", "job_item", "data_export", "audit_event", "tombstone", "job_erasure",
-    "loan_statistic",
+    "loan_statistic", "import_run", "import_row",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -694,6 +694,64 @@ columns("CertifiedRows", None, "table rows")
 def _(ask: Asked, row: Row, _args: Row) -> Any:
     found = ask.own("job_erasure", job_id=row["id"])
     return found[0] if found else None
+
+
+columns(
+    "ImportReport", None,
+    "format dryRun encoding warnings rows created updated deactivated reactivated unchanged rejected missing"
+    " missingConsidered missingDeactivated missingState",
+)  # fmt: skip
+columns("ImportColumn", None, "name field")
+columns("ImportRejection", None, "line code")
+
+
+@means("Job", "import")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    found = ask.own("import_run", job_id=row["id"])
+    return found[0] if found else None
+
+
+@means("ImportReport", "waiting")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    settled = ("created", "updated", "deactivated", "reactivated", "unchanged", "rejected")
+    return row["rows"] - sum(row[name] for name in settled)
+
+
+@means("ImportReport", "columns")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    pairs = zip(row["columns"], row["meanings"], strict=True)
+    return [{"name": name, "field": field.upper()} for name, field in pairs]
+
+
+@means("ImportReport", "deactivateMissing")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return json.loads(row["options"])["missing"]["deactivate"]
+
+
+@means("ImportReport", "maximumMissingShare")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return float(json.loads(row["options"])["missing"]["maximum_share"])
+
+
+@means("ImportReport", "rejections")
+def _(ask: Asked, row: Row, args: Row) -> Any:
+    rejected = ask.own("import_row", job_id=row["job_id"], state="REJECTED")
+    return Pages(rejected, lambda each: (each["id"],), args)
+
+
+@means("ImportRejection", "column")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return row["column_name"] or None
+
+
+@means("ImportRejection", "message")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return f"{row['column_name'] or 'The row'} {row['reason']}."
+
+
+@means("ImportRejection", "patron")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.one("patron", row["patron_id"])
 
 
 @means("ErasureCertificate", "jobId")

@@ -174,7 +174,7 @@ def usual(name: str, library: int) -> list[dict[str, Any]]:
         "patron": [{"by": {"id": f"pat_{number(library, n)}"}} for n in (lib.ASA, lib.OBSTACLES)],
         "item": [{"barcode": "i2"}],
         "group": [{"id": f"grp_{number(library, n)}"} for n in (1, 2)],
-        "job": [{"id": f"job_{number(library, n)}"} for n in (1, 8)],
+        "job": [{"id": f"job_{number(library, n)}"} for n in (1, 4, 8)],
         "erasureCertificate": [{"patronId": f"pat_{990_000 + library + 3 * n}"} for n in (1, 6)],
         "loanStatistics": [EVER | {"by": list(DIMENSIONS)}, EVER | {"by": []}],
     }.get(name, [{}])
@@ -237,6 +237,7 @@ WAYS_DOWN = {
     "PatronGroup": "patrons(first: 200) {{ edges {{ node {{ group {{ {} }} }} }} }}",
     "Job": "jobs(first: 200) {{ edges {{ node {{ id {} }} }} }}",
     "ErasureCertificate": "jobs(first: 200) {{ edges {{ node {{ certificate {{ {} }} }} }} }}",
+    "ImportReport": "jobs(first: 200) {{ edges {{ node {{ import {{ {} }} }} }} }}",
     "OwnAccount": "viewer {{ ... on PatronViewer {{ patron {{ id {} }} }} }}",
     "GroupOverview": "viewer {{ ... on PatronViewer {{ group {{ overview {{ {} }} }} }} }}",
     "MemberOverview": "viewer {{ ... on PatronViewer {{ group {{ overview {{"
@@ -295,6 +296,7 @@ async def test_after_each_cursor_of_a_field(ways: Ways, type_name: str, name: st
                "PatronGroup": f'group(id: "grp_{number(library, 1)}") {{ %s }}',
                "Job": f'job(id: "job_{number(library, 1)}") {{ %s }}',
                "ErasureCertificate": f'job(id: "job_{number(library, 1)}") {{ certificate {{ %s }} }}',
+               "ImportReport": f'job(id: "job_{number(library, 4)}") {{ import {{ %s }} }}',
                }[type_name]  # fmt: skip
         if name == "blocks":
             one = f'patron(by: {{id: "pat_{number(library, lib.BLOCKED)}"}}) {{ %s }}'
@@ -302,7 +304,9 @@ async def test_after_each_cursor_of_a_field(ways: Ways, type_name: str, name: st
         asked = f"{name}(first: $first, after: $after{state}) {inner}"
         query = "query($after: String, $first: Int!) { " + one % asked + " }"
         data = await ways.agree(query, actor(library), {"first": 200})
-        [edges] = [found.get("certificate", found)[name]["edges"] for found in data.values()]
+        [edges] = [
+            found.get("certificate", found.get("import", found))[name]["edges"] for found in data.values()
+        ]  # fmt: skip
         assert len(edges) >= 3
         for edge in edges:
             for first in (1, 2, 200):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.imports.support import counts, everything
 
-from patrongraph.imports.actions import import_snapshot
 from patrongraph.imports.demo import FAMILY_LEAD, load_demonstration, write_snapshot
+from patrongraph.imports.snapshot import import_snapshot
 
 SIZE: dict[str, Any] = {
     "libraries": 3, "patrons": 500, "groups": 120, "items": 900, "loans": 2_500, "open_loans": 0.2,

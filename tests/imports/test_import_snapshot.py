@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 from tests.imports.support import BASE, counts, everything, write
 
-from patrongraph.imports.actions import import_snapshot
 from patrongraph.imports.report import Progress
+from patrongraph.imports.snapshot import import_snapshot
 from patrongraph.libraries.actions import create as create_library
 from patrongraph.problems import Refused
 

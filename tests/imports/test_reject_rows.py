@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 from tests.imports.support import BASE, counts, everything, write
 
-from patrongraph.imports.actions import import_snapshot
+from patrongraph.imports.snapshot import import_snapshot
 
 # File, the bad row that comes after the good ones, its column, and how the reason begins.
 BAD = [

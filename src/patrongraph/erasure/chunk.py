@@ -16,10 +16,10 @@ from patrongraph import db
 from patrongraph.audit.actions import record
 from patrongraph.erasure import certificate
 from patrongraph.exports import actions as exports
-from patrongraph.exports.queries import PURGE_LIBRARY
+from patrongraph.imports import actions as imports
 from patrongraph.jobs.leases import JobFailed, Lease
 from patrongraph.logs import fault
-from patrongraph.patrons.queries import OBSTACLE_CODES
+from patrongraph.patrons.queries import OBSTACLE_CODES, PURGE_LIBRARY
 from patrongraph.permissions import Permission
 from patrongraph.personal_data import erasure_order, erasure_statements
 from patrongraph.staff.identify import current_permissions
@@ -306,6 +306,7 @@ async def erase(library_id: int, patron_ids: Sequence[int], *, retain: bool, job
     The caller holds PURGE_LIBRARY's lock and has locked the patrons FOR UPDATE in id order; after the commit it
     calls remove_files() when there are any. `retain` keeps a statistic of each finished loan.
     """
+    await imports.before_erasure(library_id, list(patron_ids))
     gone = await db.row(erase_statement(), patron_ids, library_id, job_id, retain)
     if gone is None or gone["patrons"] != len(patron_ids):
         raise RuntimeError("the erasure did not certify every patron that it locked")

@@ -13,13 +13,10 @@ from patrongraph.graph.ids import BadArgument, decode_id
 from patrongraph.jobs import progress
 from patrongraph.jobs.follow import line, summary, watch
 from patrongraph.libraries.commands import operator
+from patrongraph.libraries.queries import id_by_code
 from patrongraph.patrons.filters import PatronCriteria
 from patrongraph.settings import get_settings
 from patrongraph.terminal import answers, run
-
-# The library's own branch or cohort of that code.
-BRANCH_ID = "SELECT id FROM branch WHERE library_id = $1 AND code = $2"
-COHORT_ID = "SELECT id FROM cohort WHERE library_id = $1 AND code = $2"
 
 _day = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -113,7 +110,7 @@ def _ids(text: str) -> list[int]:
 async def _id_of(actor: Actor, kind: str, code: str | None) -> int | None:
     if code is None:
         return None
-    found: int | None = await db.value(BRANCH_ID if kind == "branch" else COHORT_ID, actor.library, code)
+    found = await id_by_code(kind, actor.library, code)
     if found is None:
         raise click.ClickException(f"this library has no {kind} with the code {code}; nothing was purged")
     return found

@@ -20,10 +20,9 @@ from patrongraph.audit.actions import record
 from patrongraph.context import Actor, ActorKind
 from patrongraph.erasure import confirmation, problems
 from patrongraph.erasure.chunk import BEGIN_GRACE, Erased, erase, remove_files
-from patrongraph.exports.queries import PURGE_LIBRARY
 from patrongraph.jobs import idempotency
 from patrongraph.patrons.models import PatronStatus
-from patrongraph.patrons.queries import ErasureAction, obstacles
+from patrongraph.patrons.queries import PURGE_LIBRARY, ErasureAction, obstacles
 from patrongraph.personal_data import erasable_rows
 from patrongraph.problems import not_found
 from patrongraph.staff import identify

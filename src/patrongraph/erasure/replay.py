@@ -18,8 +18,7 @@ from patrongraph.audit.actions import record
 from patrongraph.context import system_actor
 from patrongraph.erasure.chunk import erase, remove_files
 from patrongraph.erasure.tombstones import Stone, Unreadable, read
-from patrongraph.exports.queries import PURGE_LIBRARY
-from patrongraph.patrons.queries import OBSTACLE_CODES
+from patrongraph.patrons.queries import OBSTACLE_CODES, PURGE_LIBRARY
 
 BATCH = 5_000
 CHUNK = 500

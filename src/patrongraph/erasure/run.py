@@ -1,22 +1,15 @@
 """A purge goes on chunk by chunk; a patron that cannot be erased is found by halving, and the others go on."""
 
-import asyncio
-import logging
-import secrets
+from collections.abc import Sequence
 
 from patrongraph import db
 from patrongraph.erasure.chunk import MOST_PATRONS, ChunkDone, remove_files, run_chunk
 from patrongraph.jobs import progress
-from patrongraph.jobs.leases import JobFailed, Lease
-from patrongraph.logs import fault
-from patrongraph.problems import Refused
+from patrongraph.jobs.chunks import Chunks
+from patrongraph.jobs.leases import Lease
 from patrongraph.settings import get_settings
 
-log = logging.getLogger(__name__)
-
 LOANS_GUESSED = 20
-MOST_RETRIES = 6
-MOST_FAILURES_IN_A_ROW = 20
 
 # The items a failed chunk was about: nobody has settled them.
 PENDING_ITEMS = """
@@ -59,77 +52,40 @@ def _next_size(size: int, done: ChunkDone) -> int:
     return max(1, min(wanted, size * 4, MOST_PATRONS))
 
 
-class _Run:
+class _Run(Chunks[ChunkDone]):
     """One worker's pass over one purge."""
 
-    def __init__(self, lease: Lease) -> None:
-        self._lease = lease
-        self._failures = 0
+    FAILED = "patrons in a row could not be erased"
 
     async def next(self, after: int, size: int) -> ChunkDone | None:
         """Do the next chunk; return None when the job is not to go on."""
-        try:
-            return await self._chunk(after=after, limit=size)
-        except (JobFailed, Refused):
-            raise
-        except Exception as error:
-            if db.is_transient(error):
-                raise
-            fault(log, error, job_id=self._lease.job_id)
-        named = [row["id"] for row in await db.rows(PENDING_ITEMS, self._lease.job_id, after, size)]
-        if named and not await self._isolate(named):
+        done, poisoned = await self.unless_poisoned(lambda: self._chunk(after=after, limit=size))
+        if not poisoned:
+            return done
+        named = [row["id"] for row in await db.rows(PENDING_ITEMS, self.lease.job_id, after, size)]
+        if named and not await self.isolate(named):
             return None
         return ChunkDone(len(named), 0, 0, named[-1] if named else after, 0)
 
-    async def _isolate(self, items: list[int]) -> bool:
-        """Try these items in halves until those that fail stand alone; false when the job is not to go on."""
-        try:
-            done = await self._chunk(items=items)
-        except (JobFailed, Refused):
-            raise
-        except Exception as error:
-            if db.is_transient(error):
-                raise
-            if len(items) == 1:
-                return await self._give_up(items[0], error)
-            await db.rows(COUNT_ATTEMPT, items)
-            half = len(items) // 2
-            return await self._isolate(items[:half]) and await self._isolate(items[half:])
-        self._failures = 0
-        return done is not None
+    async def do(self, items: Sequence[int]) -> ChunkDone | None:
+        """Purge these items."""
+        return await self._chunk(items=list(items))
 
-    async def _give_up(self, item: int, error: Exception) -> bool:
-        """Settle one item as FAILED; its reason is a class and a number to look for in the log."""
-        number = secrets.token_hex(4)
-        fault(log, error, job_id=self._lease.job_id, code=number)
-        reason = f"{type(error).__name__} {number}"
-        async with db.transaction():
-            version = await self._lease.advance()
-            if version is None:
-                return False
-            await db.rows(FAIL_ITEM, item, reason)
-        await progress.publish(self._lease.job_id, self._lease.library_id, version)
-        self._failures += 1
-        if self._failures >= MOST_FAILURES_IN_A_ROW:
-            raise JobFailed(f"{self._failures} patrons in a row could not be erased ({reason}).")
-        return True
+    async def halved(self, items: Sequence[int]) -> None:
+        """Count the attempt."""
+        await db.rows(COUNT_ATTEMPT, list(items))
+
+    async def give_up(self, item: int, reason: str) -> None:
+        """Settle one item as FAILED."""
+        await db.rows(FAIL_ITEM, item, reason)
 
     async def _chunk(
         self, *, after: int = 0, limit: int = MOST_PATRONS, items: list[int] | None = None
     ) -> ChunkDone | None:
-        """Do one chunk, again after a deadlock or a lost connection, and tell the subscribers."""
-        for attempt in range(MOST_RETRIES):
-            try:
-                done = await run_chunk(self._lease, after=after, limit=limit, items=items)
-            except Exception as error:
-                if not db.is_transient(error) or attempt == MOST_RETRIES - 1:
-                    raise
-                log.warning("a chunk is tried again: %s", type(error).__name__)
-                await asyncio.sleep(0.1 * 2**attempt)
-            else:
-                if done is not None and done.items:
-                    await progress.publish(self._lease.job_id, self._lease.library_id, done.version)
-                if done is not None and done.files:
-                    await remove_files(job_id=self._lease.job_id)
-                return done
-        raise AssertionError("unreachable")
+        """Do one chunk and tell the subscribers."""
+        done = await run_chunk(self.lease, after=after, limit=limit, items=items)
+        if done is not None and done.items:
+            await progress.publish(self.lease.job_id, self.lease.library_id, done.version)
+        if done is not None and done.files:
+            await remove_files(job_id=self.lease.job_id)
+        return done

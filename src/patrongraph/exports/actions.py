@@ -19,6 +19,7 @@ from patrongraph.jobs import actions as jobs
 from patrongraph.jobs.models import JobKind
 from patrongraph.patrons.filters import PatronCriteria
 from patrongraph.patrons.models import PatronStatus
+from patrongraph.patrons.queries import HOLD_LIBRARY
 from patrongraph.problems import invalid, not_found
 
 __all__ = [
@@ -102,7 +103,7 @@ async def start_patrons_export(
         if job_id is not None:
             return job_id
         await _check(actor.library, chosen)
-        await db.rows(queries.HOLD_LIBRARY, actor.library)
+        await db.rows(HOLD_LIBRARY, actor.library)
         total = await queries.count_patrons(actor.library, chosen)
         if total == 0:
             raise problems.nobody_to_export()

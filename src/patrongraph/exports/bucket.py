@@ -1,20 +1,14 @@
 """Export files in an object store: S3 and what speaks like it, Google Cloud Storage, Azure; all through obstore."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import ObjectStore as Backend
-from obstore.store import from_url
 
-if TYPE_CHECKING:  # obstore says these types to type checkers only
-    from obstore.store import RetryConfig
-
-from patrongraph.exports.stores import Source, StorageError, Upload
+from patrongraph.exports.stores import Source, Upload
+from patrongraph.storage import StorageError
+from patrongraph.storage.objects import ObjectStore, backend, network
 
 READ_BYTES = 4 << 20
 """How much of an object one request fetches: no connection stays open while a client is slow."""
@@ -24,37 +18,13 @@ LIST_NAMES = 1000
 """Names that one request of a listing returns at most."""
 
 
-@contextmanager
-def _network() -> Iterator[None]:
-    """Say what a store's error means: its own text holds addresses and the store's XML."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise StorageError("the object store has no such bucket or file") from None
-    except (PermissionDeniedError, UnauthenticatedError, PermissionError):
-        raise StorageError("the object store refuses the credentials") from None
-    except (BaseError, OSError, ValueError) as error:
-        raise StorageError(f"the object store does not answer as it should ({type(error).__name__})") from None
-
-
-def _backend(url: str, *, retries: int, seconds: int) -> Backend:
-    with _network():
-        # Client options given here would hide those of the environment, AWS_ALLOW_HTTP among them.
-        limits: RetryConfig = {"max_retries": retries, "retry_timeout": timedelta(seconds=seconds)}
-        made: Backend = from_url(url, retry_config=limits)
-        return made
-
-
 class Bucket:
-    """Objects under one prefix of an S3-compatible store, Google Cloud Storage or Azure.
-
-    Credentials and endpoint come from the environment, as obstore reads them (AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL …).
-    """
+    """Objects under one prefix of an S3-compatible store, Google Cloud Storage or Azure."""
 
     def __init__(self, url: str) -> None:
         # Whoever waits for an answer is told soon that the store is away; an upload may wait longer.
-        self._store = _backend(url, retries=2, seconds=3)
-        self._uploads = _backend(url, retries=6, seconds=30)
+        self._store = backend(url, retries=2, seconds=3)
+        self._uploads = backend(url, retries=6, seconds=30)
 
     async def create(self, name: str) -> Upload:
         """Begin a multipart upload; nothing can be seen of it before its end."""
@@ -63,7 +33,7 @@ class Bucket:
     async def open(self, name: str) -> Source | None:
         """Fetch the beginning of the object."""
         source = _ObjectSource(self._store, name)
-        with _network():
+        with network():
             try:
                 await source.fetch()
             except FileNotFoundError:
@@ -72,7 +42,7 @@ class Bucket:
 
     async def remove(self, name: str) -> bool:
         """Delete the object; most stores do not say whether there was one."""
-        with _network():
+        with network():
             try:
                 await obstore.delete_async(self._store, name)
             except FileNotFoundError:
@@ -81,7 +51,7 @@ class Bucket:
 
     async def names(self) -> AsyncIterator[set[str]]:
         """Yield the names by the thousand."""
-        with _network():
+        with network():
             async for page in obstore.list(self._store, chunk_size=LIST_NAMES):
                 yield {found["path"] for found in page}
 
@@ -89,14 +59,14 @@ class Bucket:
 class _ObjectUpload:
     """Hands pieces to obstore, which uploads in parts and aborts the upload when the pieces break off."""
 
-    def __init__(self, uploads: Backend, store: Backend, name: str) -> None:
+    def __init__(self, uploads: ObjectStore, store: ObjectStore, name: str) -> None:
         self._uploads, self._store, self._name = uploads, store, name
         self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=1)
         self._aborted = False
         self._sending = asyncio.create_task(self._send(), name="export-upload")
 
     async def _send(self) -> None:
-        with _network():
+        with network():
             await obstore.put_async(
                 self._uploads, self._name, self._given(), use_multipart=True, chunk_size=PART_BYTES, max_concurrency=2
             )
@@ -130,12 +100,12 @@ class _ObjectUpload:
             await self._give(None)
         await asyncio.wait({self._sending})
         if self._sending.exception() is None:
-            with suppress(StorageError), _network():
+            with suppress(StorageError), network():
                 await obstore.delete_async(self._store, self._name)
 
 
 class _ObjectSource:
-    def __init__(self, store: Backend, name: str) -> None:
+    def __init__(self, store: ObjectStore, name: str) -> None:
         self._store, self._name = store, name
         self._fetched = b""
         self._at, self._size = 0, 1
@@ -149,7 +119,7 @@ class _ObjectSource:
 
     async def read(self) -> bytes:
         if not self._fetched and self._at < self._size:
-            with _network():
+            with network():
                 await self.fetch()
         piece, self._fetched = self._fetched, b""
         return piece

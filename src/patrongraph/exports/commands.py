@@ -20,6 +20,7 @@ from patrongraph.jobs import progress as bell
 from patrongraph.jobs.actions import FINISHED
 from patrongraph.jobs.models import JobState
 from patrongraph.libraries.commands import operator
+from patrongraph.libraries.queries import id_by_code
 from patrongraph.patrons.filters import PatronCriteria
 from patrongraph.patrons.models import PatronStatus
 from patrongraph.settings import get_settings
@@ -171,7 +172,7 @@ async def _start_patron(actor: Actor, barcode: str, format: ExportFormat, langua
 async def _id_of(actor: Actor, kind: str, code: str | None) -> int | None:
     if code is None:
         return None
-    found = await queries.id_by_code(kind, actor.library, code)
+    found = await id_by_code(kind, actor.library, code)
     if found is None:
         raise click.ClickException(f"this library has no {kind} with the code {code}; nothing was exported")
     return found

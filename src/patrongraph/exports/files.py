@@ -16,8 +16,9 @@ from types import TracebackType
 from patrongraph.exports import keys
 from patrongraph.exports.folder import Folder
 from patrongraph.exports.sealing import HEADER_BYTES, SEALED_BYTES, SEGMENT_BYTES, DamagedError, Opener, Sealer
-from patrongraph.exports.stores import Source, StorageError, Store, Upload
+from patrongraph.exports.stores import Source, Store, Upload
 from patrongraph.settings import Settings, get_settings
+from patrongraph.storage import StorageError
 
 __all__ = [
     "DamagedError",

@@ -5,32 +5,17 @@ a power cut takes away.
 """
 
 import asyncio
-import errno
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from patrongraph.exports.stores import Source, StorageError, Upload
+from patrongraph.exports.stores import Source, Upload
+from patrongraph.storage import disk, sync_folder
 
 UNFINISHED = ".part"
 READ_BYTES = 512 * 1024
-
-_PLAIN_WORDS = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EFBIG: "the file is larger than this system allows",
-}
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = _PLAIN_WORDS.get(error.errno or 0, error.strerror or "unknown reason")
-        raise StorageError(reason) from None
 
 
 class Folder:
@@ -47,7 +32,7 @@ class Folder:
 
     async def open(self, name: str) -> Source | None:
         """Open the file."""
-        with _disk():
+        with disk():
             try:
                 return _FileSource(await asyncio.to_thread((self.folder / name).open, "rb"))
             except FileNotFoundError:
@@ -55,7 +40,7 @@ class Folder:
 
     async def remove(self, name: str) -> bool:
         """Delete the file and its unfinished form."""
-        with _disk():
+        with disk():
             return await asyncio.to_thread(self._remove, name)
 
     def _remove(self, name: str) -> bool:
@@ -65,12 +50,12 @@ class Folder:
                 path.unlink()
                 found = True
         if found:
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         return found
 
     async def names(self) -> AsyncIterator[set[str]]:
         """Yield all names at once."""
-        with _disk():
+        with disk():
             found = await asyncio.to_thread(lambda: os.listdir(self.folder) if self.folder.is_dir() else [])  # noqa: PTH208
         yield {name.removesuffix(UNFINISHED) for name in found}
 
@@ -81,7 +66,7 @@ class _FileUpload:
         self._descriptor = -1
 
     def begin(self) -> None:
-        with _disk():
+        with disk():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
@@ -90,7 +75,7 @@ class _FileUpload:
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
-        with _disk():
+        with disk():
             while view:
                 view = view[os.write(self._descriptor, view) :]
 
@@ -98,10 +83,10 @@ class _FileUpload:
         await asyncio.to_thread(self._finish)
 
     def _finish(self) -> None:
-        with _disk():
+        with disk():
             os.fsync(self._descriptor)
             self._temporary.rename(self._final)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
             os.close(self._descriptor)
             self._descriptor = -1
 
@@ -122,16 +107,8 @@ class _FileSource:
         self._file = file
 
     async def read(self) -> bytes:
-        with _disk():
+        with disk():
             return await asyncio.to_thread(self._file.read, READ_BYTES)
 
     async def close(self) -> None:
         self._file.close()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

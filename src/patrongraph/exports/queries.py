@@ -19,11 +19,6 @@ COUNT_PATRONS = "SELECT count(*)::int FROM patron p WHERE {where}"
 # Holds the patron until the request is committed: a purge comes first, or waits and then sees the export.
 HOLD_PATRON = "SELECT id FROM patron WHERE id = $1 AND library_id = $2 FOR SHARE"
 
-# Held together by the chunks of purges, alone by a request for a file of many patrons: the request waits for the
-# chunks under way, and later chunks see the export. So no file begins with patrons that go before it is asked for.
-PURGE_LIBRARY = "SELECT pg_advisory_xact_lock_shared(hashtext('patrongraph export'), ($1::bigint % 2147483647)::int)"
-HOLD_LIBRARY = "SELECT pg_advisory_xact_lock(hashtext('patrongraph export'), ($1::bigint % 2147483647)::int)"
-
 # Whether a branch or cohort is the library's own.
 BRANCH_EXISTS = "SELECT id FROM branch WHERE id = $1 AND library_id = $2"
 COHORT_EXISTS = "SELECT id FROM cohort WHERE id = $1 AND library_id = $2"
@@ -42,13 +37,6 @@ WHERE e.job_id = $1 AND e.library_id = $2
 PATRON_BY_BARCODE = """
 SELECT patron_id FROM card WHERE library_id = $1 AND barcode = $2 ORDER BY active DESC, id DESC LIMIT 1
 """
-
-
-# The id behind a branch's or a cohort's code.
-ID_BY_CODE = {
-    "branch": "SELECT id FROM branch WHERE library_id = $1 AND code = $2",
-    "cohort": "SELECT id FROM cohort WHERE library_id = $1 AND code = $2",
-}
 
 
 # How the parts of a filter that are not text or numbers come back from the job's parameters.
@@ -87,10 +75,4 @@ async def export_of_job(library_id: int, job_id: int) -> asyncpg.Record | None:
 async def patron_by_barcode(library_id: int, barcode: str) -> int | None:
     """Return the id of the library's patron with that barcode, an active card before an inactive one."""
     found: int | None = await db.value(PATRON_BY_BARCODE, library_id, barcode) if db.storable(barcode) else None
-    return found
-
-
-async def id_by_code(kind: str, library_id: int, code: str) -> int | None:
-    """Return the id of the library's "branch" or "cohort" with that code, or None."""
-    found: int | None = await db.value(ID_BY_CODE[kind], library_id, code) if db.storable(code) else None
     return found

@@ -4,10 +4,6 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 
-class StorageError(Exception):
-    """The bytes could not be kept, fetched or removed; the text is plain words and names no file."""
-
-
 class Upload(Protocol):
     """One file on its way in."""
 

@@ -181,9 +181,10 @@ def one(
     source: str | None = None,
     scope: str | None = None,
     permission: Permission | None = None,
+    name: str | None = None,
 ) -> Any:
-    """Declare a field that is one row of another type, or null."""
-    return _field(One(on, source, scope), description, permission)
+    """Declare a field that is one row of another type, or null; `name` where Python keeps its GraphQL name."""
+    return _field(One(on, source, scope), description, permission, name)
 
 
 def many(

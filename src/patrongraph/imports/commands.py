@@ -1,102 +1,113 @@
-"""`patrongraph import PATH`: a progress bar, then the numbers and the rejected rows; --json for scripts."""
+"""`patrongraph import PATH`: a snapshot of libraries, or with --library and --format one library's file of patrons."""
 
 import os
-import sys
 from pathlib import Path
 
 import click
-import orjson
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from patrongraph.imports.actions import import_snapshot
-from patrongraph.imports.report import Progress as Step
-from patrongraph.imports.report import SnapshotReport
-from patrongraph.terminal import answers, notes, run
+from patrongraph.imports.models import ImportField, ImportFormat
+from patrongraph.imports.patrons_command import Asked, import_file
+from patrongraph.imports.runs import DEFAULT_SHARE
+from patrongraph.imports.snapshot_command import import_folder
 
-SHOWN = 20
-SOME_REJECTED = 3
-_WORDS = {"read": "reading", "check": "checking", "apply": "writing"}
+FIELDS = tuple(field.value.lower() for field in ImportField)
 
 
 @click.command("import")
 @click.argument("path", type=click.Path(path_type=Path))
+@click.option("--library", "library_code", metavar="CODE", help="Import a file of this library's patrons.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice([each.value.lower() for each in ImportFormat], case_sensitive=False),
+    help="How that file is written.",
+)
+@click.option(
+    "--map", "mapped", multiple=True, metavar="COLUMN=FIELD", help=f"What a column means; one of {', '.join(FIELDS)}."
+)
+@click.option("--deactivate-missing", is_flag=True, help="Deactivate active patrons whom the file does not name.")
+@click.option("--category", help="With --deactivate-missing: only patrons of this category.")
+@click.option("--branch", metavar="CODE", help="With --deactivate-missing: only patrons of this home branch.")
+@click.option("--cohort", metavar="CODE", help="With --deactivate-missing: only patrons of this cohort.")
+@click.option(
+    "--maximum-share",
+    type=click.FloatRange(0, 1),
+    default=DEFAULT_SHARE,
+    show_default=True,
+    help="With --deactivate-missing: most that may be missing unconfirmed.",
+)
+@click.option("--confirm-missing", metavar="N", type=int, help="How many are missing by the dry run: allows more.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, change nothing.")
 @click.option(
     "--rejected",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write every rejected row to this CSV file.",
 )
+@click.option("--no-wait", is_flag=True, help="With --library: start the job and do not follow it.")
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for scripts.")
-def group(path: Path, *, dry_run: bool, rejected: Path | None, as_json: bool) -> None:
-    """Import a snapshot: a folder with branches.csv, patrons.csv, items.csv and so on, or one such file.
+def group(
+    path: Path,
+    *,
+    library_code: str | None,
+    format_name: str | None,
+    mapped: tuple[str, ...],
+    deactivate_missing: bool,
+    category: str | None,
+    branch: str | None,
+    cohort: str | None,
+    maximum_share: float,
+    confirm_missing: int | None,
+    dry_run: bool,
+    rejected: Path | None,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """Import a snapshot, or a file of one library's patrons.
 
-    Good rows are applied and bad rows are listed; the same again changes nothing. Ends with 0 when every
-    row was good, 3 when some were rejected, 1 when nothing could be done.
+    A snapshot is a folder with branches.csv, patrons.csv, items.csv and so on, or one such file. With --library and
+    --format, PATH is a file of patrons: a job that a worker carries out, followed live; a worker has to be running.
+
+    Good rows are applied and bad rows are listed; the same again changes nothing. Ends with 0 when every row was good,
+    3 when some were rejected, 1 when nothing could be done.
     """
     if rejected is not None and not os.access(rejected.parent, os.W_OK):
         raise click.ClickException(f"cannot write {rejected}: the folder is not there or not writable")
-
-    async def work() -> SnapshotReport:
-        with _Bars(visible=not as_json) as bars:
-            return await import_snapshot(path, progress=bars.show, dry_run=dry_run, rejected_to=rejected)
-
-    report = run(work)
-    if as_json:
-        click.echo(orjson.dumps(report.as_dict(), option=orjson.OPT_INDENT_2))
-    else:
-        _print(report, rejected)
-    if report.rejected:
-        sys.exit(SOME_REJECTED if report.accepted or report.unchanged else 1)
-
-
-class _Bars(Progress):
-    """One bar for each file; a file is read, checked and written."""
-
-    def __init__(self, *, visible: bool) -> None:
-        super().__init__(
-            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
-            console=notes, disable=not visible,
-        )  # fmt: skip
-        self._bars: dict[str, TaskID] = {}
-
-    def show(self, step: Step) -> None:
-        """Take one step of the import."""
-        for file, bar in self._bars.items():
-            if file != step.file and not self.tasks[bar].finished:
-                self.update(bar, description=file, total=1, completed=1)
-        if step.file not in self._bars:
-            self._bars[step.file] = self.add_task(step.file)
-        total = step.total or None
-        self.update(
-            self._bars[step.file],
-            description=f"{step.file} {_WORDS[step.step]}",
-            total=total,
-            completed=step.done,
-        )
-
-    def __exit__(self, *raised: object) -> None:
-        """Fill the last bar when all went well."""
-        if raised[0] is None:
-            for file, bar in self._bars.items():
-                self.update(bar, description=file, total=1, completed=1)
-        self.stop()
+    scope = (category, branch, cohort, confirm_missing)
+    if any(part is not None for part in scope) and not deactivate_missing:
+        raise click.UsageError("--category, --branch, --cohort and --confirm-missing go with --deactivate-missing")
+    if library_code is None and format_name is None:
+        if mapped or deactivate_missing or no_wait:
+            raise click.UsageError("a file of patrons needs --library and --format; without them PATH is a snapshot")
+        import_folder(path, dry_run=dry_run, rejected=rejected, as_json=as_json)
+        return
+    if library_code is None or format_name is None:
+        raise click.UsageError("a file of patrons needs both --library and --format")
+    if not path.is_file():
+        raise click.UsageError(f"{path} is no file; with --library PATH is one file of patrons")
+    if no_wait and rejected is not None:
+        raise click.UsageError("--rejected waits for the job; leave --no-wait out")
+    asked = Asked(
+        library_code,
+        ImportFormat(format_name.upper()),
+        _mapping(mapped),
+        dry_run,
+        deactivate_missing,
+        category,
+        branch,
+        cohort,
+        maximum_share,
+        confirm_missing,
+    )
+    import_file(path, asked, rejected=rejected, wait=not no_wait, as_json=as_json)
 
 
-def _print(report: SnapshotReport, rejected: Path | None) -> None:
-    table = Table("file", *(f"{word}" for word in ("rows", "new", "changed", "unchanged", "rejected")))
-    for file in report.files:
-        numbers = (file.rows, file.inserted, file.updated, file.unchanged, file.rejected)
-        table.add_row(file.file, *(f"{number:,}" for number in numbers))
-    answers.print(table)
-    for warning in report.warnings:
-        notes.print(f"Note: {warning}", markup=False)
-    for rejection in report.rejections[:SHOWN]:
-        notes.print(f"Rejected: {rejection}", markup=False)
-    if len(report.rejections) > SHOWN or rejected is not None:
-        where = f"all of them are in {rejected}" if rejected else "--rejected FILE writes all of them"
-        notes.print(f"{report.rejected:,} rows were rejected; {where}.", markup=False)
-    made = f", {len(report.libraries_created)} of them new" if report.libraries_created else ""
-    libraries = "1 library" if len(report.libraries) == 1 else f"{len(report.libraries)} libraries"
-    done = "Dry run, nothing was changed" if report.dry_run else "Done"
-    answers.print(f"{done}: {libraries}{made}; {report.seconds:.1f} s.")
+def _mapping(mapped: tuple[str, ...]) -> dict[str, str]:
+    mapping: dict[str, str] = {}
+    for each in mapped:
+        column, equals, field = each.rpartition("=")
+        if not equals or field not in FIELDS:
+            raise click.UsageError(f"--map {each!r}: write COLUMN=FIELD, with a field of {', '.join(FIELDS)}")
+        if column in mapping:
+            raise click.UsageError(f"--map names the column {column!r} twice")
+        mapping[column] = field
+    return mapping

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from patrongraph import db
 from patrongraph.imports import words
-from patrongraph.imports.actions import OnProgress, import_snapshot
 from patrongraph.imports.layout import BRANCHES, DEBTS, ITEMS, LOANS, PATRONS, RESERVATIONS, File
 from patrongraph.imports.report import SnapshotReport
+from patrongraph.imports.snapshot import OnProgress, import_snapshot
 from patrongraph.libraries.actions import create as create_library
 
 ANCHOR = date(2026, 11, 1)

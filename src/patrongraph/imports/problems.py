@@ -10,6 +10,16 @@ class SnapshotRefused(Problem):
     """The message names the file, and the column where there is one."""
 
 
+@strawberry.type(description="The file cannot be imported; nothing was changed.")
+class FileRefused(Problem):
+    """The message says what is wrong with it, where, and what would be right."""
+
+
+def file_refused(reason: str) -> Refused:
+    """Return the refusal of a file that cannot be read as what it should be."""
+    return Refused(FileRefused(code=ProblemCode.FILE_REFUSED, message=reason))
+
+
 def unreadable(reasons: list[str]) -> Refused:
     """Return the refusal of a snapshot whose files cannot be read at all."""
     return Refused(SnapshotRefused(code=ProblemCode.SNAPSHOT_REFUSED, message="\n".join(reasons)))

@@ -6,6 +6,8 @@ Beside the six names because the command, the job and the tests all read it.
 from dataclasses import dataclass, field
 from typing import Any
 
+from patrongraph import db
+
 KEPT_REJECTIONS = 1_000
 
 
@@ -116,3 +118,41 @@ class Progress:
     step: str
     done: int
     total: int
+
+
+# A file's report with the state of its job.
+OF_JOB = """
+SELECT run.*, job.state, job.error FROM import_run run JOIN job ON job.id = run.job_id
+WHERE run.job_id = $1 AND run.library_id = $2
+"""
+
+# The first rejected rows in the order of the file.
+FIRST_REJECTED = """
+SELECT line, column_name, code, reason FROM import_row
+WHERE job_id = $1 AND library_id = $2 AND state = 'REJECTED' ORDER BY line, id LIMIT $3
+"""
+
+_OF_JOB = {
+    "format": "format", "dryRun": "dry_run", "encoding": "encoding", "warnings": "warnings", "rows": "rows",
+    "created": "created", "updated": "updated", "deactivated": "deactivated", "reactivated": "reactivated",
+    "unchanged": "unchanged", "rejected": "rejected", "missing": "missing", "missingConsidered": "missing_considered",
+    "missingDeactivated": "missing_deactivated", "missingState": "missing_state", "state": "state", "error": "error",
+}  # fmt: skip
+
+
+async def job_report(library_id: int, job_id: int) -> dict[str, Any]:
+    """Return what a file's job has come to, with its first 1,000 rejected rows. Raises LookupError for no such job."""
+    run = await db.row(OF_JOB, job_id, library_id)
+    if run is None:
+        raise LookupError("the library has no such import")
+    found = await db.rows(FIRST_REJECTED, job_id, library_id, KEPT_REJECTIONS)
+    rejected = [
+        {
+            "line": row["line"],
+            "column": row["column_name"] or None,
+            "code": row["code"],
+            "message": f"{row['column_name'] or 'The row'} {row['reason']}.",
+        }
+        for row in found
+    ]
+    return {"id": job_id, **{name: run[column] for name, column in _OF_JOB.items()}, "rejections": rejected}

@@ -27,6 +27,7 @@ from patrongraph.staff.types import StaffUser
 if TYPE_CHECKING:
     from patrongraph.erasure.certificate_types import ErasureCertificate
     from patrongraph.exports.types import DataExport
+    from patrongraph.imports.types import ImportReport
     from patrongraph.patrons.types import Patron
 
 strawberry.enum(JobKind, description="What a job does.")
@@ -108,6 +109,12 @@ class Job(Node):
     error: str | None = column("error", "Why the whole job failed, without personal data.")
     export: Annotated["DataExport", strawberry.lazy("patrongraph.exports.types")] | None = one(
         "{t}.job_id = {p}.id", "The file that an export makes."
+    )
+    import_run: Annotated["ImportReport", strawberry.lazy("patrongraph.imports.types")] | None = one(
+        "{t}.job_id = {p}.id",
+        "What has become of the rows of an imported file so far.",
+        permission=Permission.PATRONS_IMPORT,
+        name="import",
     )
     certificate: Annotated["ErasureCertificate", strawberry.lazy("patrongraph.erasure.certificate_types")] | None = one(
         "{t}.job_id = {p}.id",

@@ -18,6 +18,12 @@ LIBRARIES = "SELECT id, code, name FROM library ORDER BY code"
 # The branches of a library, by code.
 BRANCHES = "SELECT id, code FROM branch WHERE library_id = $1 ORDER BY code"
 
+# The id behind a branch's or a cohort's code.
+ID_BY_CODE = {
+    "branch": "SELECT id FROM branch WHERE library_id = $1 AND code = $2",
+    "cohort": "SELECT id FROM cohort WHERE library_id = $1 AND code = $2",
+}
+
 
 async def by_code(code: str) -> asyncpg.Record | None:
     """Return the library row of that code, or None."""
@@ -37,3 +43,9 @@ async def all_libraries() -> Sequence[asyncpg.Record]:
 async def branches(library_id: int) -> dict[str, int]:
     """Return the ids of a library's branches by their codes, in the order of these."""
     return {row["code"]: row["id"] for row in await db.rows(BRANCHES, library_id)}
+
+
+async def id_by_code(kind: str, library_id: int, code: str) -> int | None:
+    """Return the id of the library's "branch" or "cohort" with that code, or None."""
+    found: int | None = await db.value(ID_BY_CODE[kind], library_id, code) if db.storable(code) else None
+    return found

@@ -7,7 +7,7 @@ from patrongraph.tables import TableIndex
 
 
 class Migration(migrations.Migration):
-    dependencies = [("patrongraph", "0009_certificates")]
+    dependencies = [("patrongraph", "0010_import_runs")]
 
     operations = [
         ops.AddIndex(

@@ -22,6 +22,9 @@ WHERE id = ANY($1::bigint[])
 RETURNING id
 """
 
+ACTIONS = {PatronStatus.INACTIVE: "patron.deactivate", PatronStatus.ACTIVE: "patron.reactivate"}
+"""What the audit calls a change to a status."""
+
 
 @dataclass(frozen=True, slots=True)
 class StatusOutcome:
@@ -36,7 +39,7 @@ async def deactivate(actor: Actor, patron_ids: Sequence[int]) -> list[StatusOutc
 
     Raises Refused: TOO_MANY above 200, INVALID_INPUT for none, NOT_FOUND when any is not the library's.
     """
-    return await _set_status(actor, patron_ids, PatronStatus.ACTIVE, PatronStatus.INACTIVE, "patron.deactivate")
+    return await _set_status(actor, patron_ids, PatronStatus.ACTIVE, PatronStatus.INACTIVE)
 
 
 async def reactivate(actor: Actor, patron_ids: Sequence[int]) -> list[StatusOutcome]:
@@ -45,11 +48,27 @@ async def reactivate(actor: Actor, patron_ids: Sequence[int]) -> list[StatusOutc
     Raises Refused: TOO_MANY above 200, INVALID_INPUT for none or when one waits for its purge (it must be
     restored first), NOT_FOUND when any is not the library's.
     """
-    return await _set_status(actor, patron_ids, PatronStatus.INACTIVE, PatronStatus.ACTIVE, "patron.reactivate")
+    return await _set_status(actor, patron_ids, PatronStatus.INACTIVE, PatronStatus.ACTIVE)
+
+
+async def change_status(
+    actor: Actor, patron_ids: Sequence[int], after: PatronStatus, *, job_id: int | None = None
+) -> None:
+    """Make patrons ACTIVE or INACTIVE in the caller's transaction: the one road to it, for any number of them.
+
+    The caller has locked them in id order and seen that each is INACTIVE, or ACTIVE, before. Whoever is deactivated
+    is signed out. `job_id` is named in the audit when a job does it.
+    """
+    if not patron_ids:
+        return
+    await db.rows(SET_STATUS, list(patron_ids), after.value)
+    if after is not PatronStatus.ACTIVE:
+        await end_patron_sessions(patron_ids)
+    await record_many(actor, ACTIONS[after], "patron", patron_ids, job_id=job_id)
 
 
 async def _set_status(
-    actor: Actor, patron_ids: Sequence[int], before: PatronStatus, after: PatronStatus, action: str
+    actor: Actor, patron_ids: Sequence[int], before: PatronStatus, after: PatronStatus
 ) -> list[StatusOutcome]:
     asked = list(dict.fromkeys(patron_ids))
     if not asked:
@@ -64,10 +83,6 @@ async def _set_status(
         if pending and after is PatronStatus.ACTIVE:
             raise invalid("input.patronIds", f"{pending} of them wait for their purge: restore them first.")
         changed = [patron_id for patron_id in sorted(locked) if locked[patron_id] == before]
-        if changed:
-            await db.rows(SET_STATUS, changed, after.value)
-            if after is not PatronStatus.ACTIVE:
-                await end_patron_sessions(changed)
-            await record_many(actor, action, "patron", changed)
+        await change_status(actor, changed, after)
     as_set = frozenset(changed)
     return [StatusOutcome(patron_id, patron_id in as_set) for patron_id in asked]

@@ -185,6 +185,13 @@ WHERE p.id = $2 AND p.library_id = $1::bigint
 ORDER BY reason.place, reason.block_id
 """
 
+# Held together by whatever erases patrons of a library, alone by whatever must not meet an erasure half done: the
+# request for a file of many patrons, and each chunk of an import. That one waits for the erasures under way, and later
+# ones see what it did. So no export begins with patrons that go before it is asked for, and nothing of an erased
+# patron is left in an import's rows.
+PURGE_LIBRARY = "SELECT pg_advisory_xact_lock_shared(hashtext('patrongraph export'), ($1::bigint % 2147483647)::int)"
+HOLD_LIBRARY = "SELECT pg_advisory_xact_lock(hashtext('patrongraph export'), ($1::bigint % 2147483647)::int)"
+
 # Which of these patrons are the library's.
 OWN_PATRONS = "SELECT id FROM patron WHERE id = ANY($1::bigint[]) AND library_id = $2 ORDER BY id"
 

@@ -19,14 +19,18 @@ OLDEST_YEARS = 130
 FURTHEST_YEARS = 100
 PIN_SHORTEST, PIN_LONGEST = 4, 12
 
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
-_BARCODE = re.compile(r"[!-~]+")
+EMAIL_PATTERN = r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+"
+BARCODE_PATTERN = r"[!-~]+"
+"""Regular expressions of the whole text; an import puts the same to PostgreSQL, with \\s written out."""
+
+_EMAIL = re.compile(EMAIL_PATTERN)
+_BARCODE = re.compile(BARCODE_PATTERN)
 _PIN = re.compile(rf"[0-9]{{{PIN_SHORTEST},{PIN_LONGEST}}}")
 _DIGITS_UP = "01234567890123456789012"
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
+class Text:
     """A text column: what people call it, its length, and whether it may be null and have lines."""
 
     name: str
@@ -35,20 +39,20 @@ class _Text:
     lines: bool = False
 
 
-_TEXTS = {
-    "first_name": _Text("given name", 200, nullable=False),
-    "middle_name": _Text("middle name", 200),
-    "last_name": _Text("family name", 200, nullable=False),
-    "preferred_name": _Text("preferred name", 200),
-    "email": _Text("e-mail address", 320),
-    "phone": _Text("telephone number", 60),
-    "category": _Text("category", 100, nullable=False),
-    "username": _Text("username", 100),
-    "barcode": _Text("barcode", 100, nullable=False),
-    "notes": _Text("notes", LONGEST_NOTES, lines=True),
+TEXTS = {
+    "first_name": Text("given name", 200, nullable=False),
+    "middle_name": Text("middle name", 200),
+    "last_name": Text("family name", 200, nullable=False),
+    "preferred_name": Text("preferred name", 200),
+    "email": Text("e-mail address", 320),
+    "phone": Text("telephone number", 60),
+    "category": Text("category", 100, nullable=False),
+    "username": Text("username", 100),
+    "barcode": Text("barcode", 100, nullable=False),
+    "notes": Text("notes", LONGEST_NOTES, lines=True),
 }
 
-_LENGTHS = {"street": 200, "postal_code": 20, "city": 100, "region": 100, "country": 100}
+LENGTHS = {"street": 200, "postal_code": 20, "city": 100, "region": 100, "country": 100}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ def clean(given: Mapping[str, object], reasons: Reasons) -> dict[str, object]:
     """Return columns as they are stored: text trimmed, and nothing as null or, where a column has none, as ''."""
     cleaned: dict[str, object] = {}
     for name, value in given.items():
-        if name in _TEXTS:
+        if name in TEXTS:
             cleaned[name] = _text(name, value, reasons)
         elif isinstance(value, dt.date):
             cleaned[name] = _day(name, value, reasons)
@@ -110,7 +114,7 @@ def clean_addresses(given: Sequence[PostalAddress], reasons: Reasons) -> list[Po
     cleaned = []
     for place, address in enumerate(given):
         here = Reasons(f"{reasons.root}.addresses.{place}", reasons.found)
-        parts = {name: _part(name, getattr(address, name), here) for name in _LENGTHS}
+        parts = {name: _part(name, getattr(address, name), here) for name in LENGTHS}
         if not any(parts.values()):
             reasons.add(f"addresses.{place}", "An address needs at least one of its lines.")
         cleaned.append(PostalAddress(kind=address.kind, **parts))
@@ -126,7 +130,7 @@ def check_pin(pin: str, reasons: Reasons) -> None:
 
 
 def _text(name: str, value: object, reasons: Reasons) -> str | None:
-    rule = _TEXTS[name]
+    rule = TEXTS[name]
     # The same letters arrive composed or decomposed, by keyboard and system.
     text = normalize("NFC", str(value)).strip() if value is not None else ""
     if not _printable(text, lines=rule.lines):
@@ -164,8 +168,8 @@ def _part(name: str, value: str, reasons: Reasons) -> str:
     text = normalize("NFC", value).strip()
     if not _printable(text, lines=False):
         reasons.add(name, "The address holds a character that cannot be shown.")
-    elif len(text) > _LENGTHS[name]:
-        reasons.add(name, f"This line of the address may have at most {_LENGTHS[name]} characters.")
+    elif len(text) > LENGTHS[name]:
+        reasons.add(name, f"This line of the address may have at most {LENGTHS[name]} characters.")
     return text
 
 

@@ -12,6 +12,9 @@ from patrongraph.audit.sealing import Sealer
 from patrongraph.erasure import actions as erasure
 from patrongraph.erasure import at_rest, tombstones
 from patrongraph.exports import actions as exports
+from patrongraph.imports import actions as imports
+from patrongraph.imports.dropfolder import place_of
+from patrongraph.imports.dropfolder.rounds import Looker
 from patrongraph.logs import fault
 from patrongraph.settings import get_settings
 from patrongraph.staff import actions as staff
@@ -51,6 +54,11 @@ async def _expire_exports() -> None:
     await exports.expire_due()
 
 
+async def _forget_imports() -> None:
+    await imports.forget_unreached()
+    await imports.expire_cells()
+
+
 async def _copy_tombstones() -> None:
     file = get_settings().tombstones_path
     if file is not None:
@@ -79,6 +87,7 @@ async def _log_heads() -> None:
 CHORES: tuple[tuple[Callable[[], Awaitable[None]], int], ...] = (
     (_forget, 1),
     (_expire_exports, 1),
+    (_forget_imports, 5),
     (_copy_tombstones, 1),
     (_purge_due, 30),
     (_seal_audit, 1),
@@ -120,11 +129,24 @@ async def keep_files_wiped(stop: asyncio.Event) -> None:
     await _every_minute(stop, lambda round_number: wipe_files())
 
 
+async def keep_folder_read(stop: asyncio.Event) -> None:
+    """Look into the drop folder at its own interval, if there is one: a large file takes longer than a chore."""
+    settings = get_settings()
+    place = place_of(settings)
+    if place is not None:
+        looker = Looker(place, settings)
+        await _again_and_again(stop, settings.import_folder_seconds, lambda round_number: looker.look())
+
+
 async def _every_minute(stop: asyncio.Event, work: Callable[[int], Awaitable[None]]) -> None:
+    await _again_and_again(stop, EVERY_SECONDS, work)
+
+
+async def _again_and_again(stop: asyncio.Event, seconds: float, work: Callable[[int], Awaitable[None]]) -> None:
     round_number = 0
     while not stop.is_set():
         await work(round_number)
         round_number += 1
         with suppress(TimeoutError):
-            async with asyncio.timeout(EVERY_SECONDS):
+            async with asyncio.timeout(seconds):
                 await stop.wait()

@@ -12,7 +12,7 @@ from arq.worker import Worker, func
 from patrongraph import db
 from patrongraph.jobs import progress
 from patrongraph.settings import Settings, use_settings
-from patrongraph.workers.housekeeping import keep_files_wiped, keep_house
+from patrongraph.workers.housekeeping import keep_files_wiped, keep_folder_read, keep_house
 from patrongraph.workers.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         asyncio.create_task(_listen(settings, runner), name="bell"),
         asyncio.create_task(keep_house(stop), name="housekeeping"),
         asyncio.create_task(keep_files_wiped(stop), name="at-rest"),
+        asyncio.create_task(keep_folder_read(stop), name="drop-folder"),
     ]
     log.info("worker started")
     try:

@@ -1,0 +1,49 @@
+"""The patrons of the Concerto library as a file of patrons: every row arrives, and the same again changes nothing."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from tests.imports.files import counted, take_in
+from tests.town import contents
+
+from patrongraph import db
+from patrongraph.imports.models import ImportFormat
+from patrongraph.jobs.models import JobState
+
+CONCERTO = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "concerto"
+pytestmark = pytest.mark.skipif(not CONCERTO.is_dir(), reason="the Concerto data is not beside this repository")
+
+ARRIVED = """
+SELECT p.external_id, c.barcode, p.username, p.first_name, coalesce(p.middle_name, '') AS middle_name, p.last_name,
+       coalesce(a.street, '') AS street, coalesce(a.postal_code, '') AS postal_code, coalesce(a.city, '') AS city,
+       p.category, coalesce(b.code, '') AS branch, coalesce(p.expires_on::text, '') AS expires_on,
+       CASE p.status WHEN 'ACTIVE' THEN 'TRUE' ELSE 'FALSE' END AS enabled
+FROM patron p LEFT JOIN card c ON c.patron_id = p.id LEFT JOIN address a ON a.patron_id = p.id
+LEFT JOIN branch b ON b.id = p.branch_id
+WHERE p.library_id = $1 ORDER BY p.id
+"""
+
+
+async def test_all_of_them_in_a_fresh_library(town, other_town, work) -> None:
+    with (CONCERTO / "branches.csv").open() as file:
+        codes = [row["code"] for row in csv.DictReader(file)]
+    await db.rows(
+        "INSERT INTO branch (library_id, code, name) SELECT $1, code, code FROM unnest($2::text[]) AS code"
+        " RETURNING id",
+        town.id,
+        codes,
+    )
+    content = (CONCERTO / "patrons.csv").read_bytes()
+    rows = list(csv.DictReader(content.decode().splitlines()))
+    before = await contents(other_town.id)
+    job_id = await take_in(town, content, ImportFormat.PATRONS)
+    job = await work(town.id, job_id)
+    assert (job.state, job.total, job.done) == (JobState.SUCCEEDED, 377, 377)
+    assert await counted(job_id) == {"rows": 377, "created": 377}
+    found = [dict(row) for row in await db.rows(ARRIVED, town.id)]
+    assert found == [{name: row[name] for name in found[0]} for row in rows]
+    again = await take_in(town, content, ImportFormat.PATRONS)
+    await work(town.id, again)
+    assert await counted(again) == {"rows": 377, "unchanged": 377}
+    assert await contents(other_town.id) == before
