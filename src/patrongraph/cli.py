@@ -29,6 +29,8 @@ COMMANDS = {
     "token": "patrongraph.staff.commands:token",
     "purge": "patrongraph.erasure.commands:group",
     "erase-at-rest": "patrongraph.erasure.at_rest_commands:command",
+    "cohorts": "patrongraph.cohorts.commands:group",
+    "rollover": "patrongraph.rollover.commands:command",
     "export": "patrongraph.exports.commands:group",
     "jobs": "patrongraph.jobs.commands:group",
     "statistics": "patrongraph.statistics.commands:command",

@@ -16,7 +16,7 @@ MODEL_MODULES = [
     f"patrongraph.{feature}.models"
     for feature in (
         "libraries", "staff", "audit", "jobs", "circulation", "patrons", "groups",
-        "cohorts", "imports", "exports", "erasure", "statistics",
+        "cohorts", "imports", "exports", "erasure", "statistics", "rollover",
     )
 ]  # fmt: skip
 

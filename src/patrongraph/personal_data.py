@@ -195,6 +195,23 @@ PATRON_TABLES: tuple[PatronTable, ...] = (
         section="groupMemberships",
     ),
     PatronTable(
+        "rollover_step",
+        "patron_id",
+        {
+            "id": KEY,
+            "library_id": KEY,
+            "rollover_id": KEY,
+            "patron_id": KEY,
+            "from_cohort_id": Shown("fromCohort", Form.COHORT),
+            "to_cohort_id": Shown("toCohort", Form.COHORT),
+            "deactivate": Withheld.HOUSEKEEPING,
+            "done_at": Shown("movedAt"),
+            "deactivated": Shown("deactivated"),
+            "undone_at": Shown("undoneAt"),
+        },
+        section="rollovers",
+    ),
+    PatronTable(
         "card",
         "patron_id",
         {
@@ -356,6 +373,13 @@ KEPT_TABLES: tuple[KeptTable, ...] = (
     ),
     KeptTable("branch", "A place.", ("id", "library_id", "code", "name", "phone", "email")),
     KeptTable("cohort", "A year group.", ("id", "library_id", "code", "name", "next_cohort_id", "graduated")),
+    KeptTable(
+        "rollover",
+        "One year of a school: how many moved, in numbers only.",
+        (
+            "id", "library_id", "year", "job_id", "created_at", "moved", "deactivated", "undo_job_id", "undone_at",
+        ),
+    ),
     KeptTable(
         "person",
         "A number that joins accounts; once no account points at it, it leads to nobody.",

@@ -5,6 +5,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
 from patrongraph.audit.resolvers import AuditQuery
+from patrongraph.cohorts.resolvers import CohortMutation
 from patrongraph.desk.resolvers import DeskMutation
 from patrongraph.erasure.resolvers import ErasureMutation, ErasureQuery
 from patrongraph.exports.resolvers import ExportMutation
@@ -19,6 +20,7 @@ from patrongraph.own_account.resolvers import OwnAccountMutation
 from patrongraph.patrons.block_resolvers import BlockMutation
 from patrongraph.patrons.life_resolvers import PatronLifeMutation
 from patrongraph.patrons.resolvers import PatronMutation, PatronQuery
+from patrongraph.rollover.resolvers import RolloverMutation, RolloverQuery
 from patrongraph.staff.resolvers import StaffMutation, StaffQuery
 from patrongraph.statistics.resolvers import StatisticsQuery
 
@@ -33,6 +35,7 @@ Query = merge_types(
         ErasureQuery,
         JobQuery,
         StatisticsQuery,
+        RolloverQuery,
         AuditQuery,
     ),
 )
@@ -45,6 +48,8 @@ Mutation = merge_types(
         PatronLifeMutation,
         BlockMutation,
         GroupMutation,
+        CohortMutation,
+        RolloverMutation,
         DeskMutation,
         ErasureMutation,
         ExportMutation,

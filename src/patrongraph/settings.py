@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     import_folder_keep_days: int = Field(
         default=30, ge=0, le=3650, description="How long imported files and their reports stay in the drop folder, days"
     )
+    chunk_patrons: int = Field(default=5_000, ge=1, le=50_000, description="Patrons one rollover transaction moves")
     chunk_loans: int = Field(default=7_500, ge=100, description="Loan rows one purge transaction aims at")
     at_rest_window: str = Field(
         default="01:00-04:00",

@@ -7,7 +7,7 @@ from tests.town import Town
 
 from patrongraph import db
 from patrongraph.erasure import actions, deletion
-from patrongraph.erasure.run import MOST_RETRIES
+from patrongraph.jobs.chunks import MOST_RETRIES
 from patrongraph.permissions import Permission
 
 JOB = """

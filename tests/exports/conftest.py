@@ -117,6 +117,9 @@ async def ada(add: Add, north: Town, patron: Callable[..., Awaitable[int]]) -> A
     await add("privacy_waiver", **own, group_id=group, granted_at=moment(6), revoked_at=moment(7))
     await _circulation(add, north, who, mate)
     job = await add("job", library_id=north.id, kind="EXPORT_PATRON", itemised=False, state="SUCCEEDED")
+    year = await add("rollover", library_id=north.id, year=2025, job_id=job)
+    await add("rollover_step", **own, rollover_id=year, from_cohort_id=None, to_cohort_id=north.cohort,
+              deactivate=True, done_at=moment(2), deactivated=True)  # fmt: skip
     export = await add("data_export", **own, job_id=job, format="JSON", state="EXPIRED", created_at=moment(1),
                        ready_at=moment(1, 10), expires_at=moment(4, 10), downloads=1)  # fmt: skip
     await add("download_link", library_id=north.id, export_id=export, token_sha256="d" * 64,

@@ -66,6 +66,9 @@ ADA = {
         {"barcode": "B-OLD", "active": False, "createdAt": at(1)},
         {"barcode": "B-NEW", "active": True, "createdAt": at(2)},
     ],
+    "rollovers": [
+        {"fromCohort": None, "toCohort": "North Seven", "movedAt": at(2), "deactivated": True, "undoneAt": None}
+    ],
     "groupMemberships": [{"lead": True, "joinedAt": at(5)}],
     "privacyWaivers": [{"grantedAt": at(6), "revokedAt": at(7)}],
     "blocks": [

@@ -27,7 +27,7 @@ TABLES = (
     "library", "branch", "cohort", "person", "staff_user", "role", "staff_role", "api_token", "patron", "address",
     "card", "block", "patron_group", "group_membership", "privacy_waiver", "item", "loan", "reservation",
     "ledger_entry", "job", "job_item", "data_export", "audit_event", "tombstone", "job_erasure", "loan_statistic",
-    "import_run", "import_row",
+    "import_run", "import_row", "rollover",
 )  # fmt: skip
 
 (
@@ -400,6 +400,20 @@ def _jobs(b: Builder, library: int) -> None:
         export(whole, None, "REQUESTED", format="NDJSON")
 
 
+def _rollovers(b: Builder, library: int) -> None:
+    """Years with everything that can stand in the way of taking one back; in EAST nothing does for the last."""
+    queued, ended = number(library, 6), number(library, 7)
+    years: list[dict[str, Any]] = [
+        {"created_at": b.days(-400), "job_id": ended, "undo_job_id": queued},
+        {"created_at": b.days(-30), "job_id": ended, "moved": 40, "deactivated": 7},
+        {"created_at": b.days(-20), "job_id": ended, "moved": 5, "undo_job_id": ended, "undone_at": b.days(-19, 0.5)},
+        {"created_at": b.days(-2), "job_id": ended, "moved": 3, "deactivated": 3},
+        {"created_at": b.days(-1), "job_id": queued},
+    ]
+    for year, values in enumerate(years if library != EAST else years[:4], start=2021):
+        b.own("rollover", library, year=year, **values)
+
+
 def _erased(b: Builder, library: int) -> None:
     """Four patrons whom job 1 erased, of whom two are at rest, two of job 2 who are, and a single deletion."""
     states = ((1, None), (1, -1), (1, -0.5), (1, None), (2, -0.25), (2, -0.75), (None, None))
@@ -480,5 +494,7 @@ def _trail(b: Builder, library: int) -> None:
               job_id=None if job is None else number(library, job), detail=json.dumps(detail))  # fmt: skip
 
 
-FILLS = (_places, _staff, _patrons, _groups, _blocks, _items, _loans, _reservations, _ledger, _jobs, _erased, _imports,
-         _trail, _statistics)  # fmt: skip
+FILLS = (
+    _places, _staff, _patrons, _groups, _blocks, _items, _loans, _reservations, _ledger, _jobs, _rollovers, _erased,
+    _imports, _trail, _statistics,
+)  # fmt: skip

@@ -41,7 +41,7 @@ TABLES = (
     "library", "branch", "cohort", "staff_user", "role", "staff_role", "api_token", "patron", "address", "card",
     "block", "patron_group", "group_membership", "privacy_waiver", "item", "loan", "reservation",
     "ledger_entry", "job", "job_item", "data_export", "audit_event", "tombstone", "job_erasure",
-    "loan_statistic", "import_run", "import_row",
+    "loan_statistic", "import_run", "import_row", "rollover",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -258,6 +258,21 @@ def _(ask: Asked, _row: Row, _args: Row) -> Any:
 def _(ask: Asked, row: Row, _args: Row) -> Any:
     following = ask.one("cohort", row["next_cohort_id"])
     return following and following["code"]
+
+
+@means("Cohort", "next")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.one("cohort", row["next_cohort_id"])
+
+
+@means("Cohort", "memberCount")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return len(ask.own("patron", cohort_id=row["id"]))
+
+
+@means("Cohort", "activeMemberCount")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return len(ask.own("patron", cohort_id=row["id"], status="ACTIVE"))
 
 
 # ---- Patrons
@@ -683,6 +698,57 @@ def _(ask: Asked, row: Row, _args: Row) -> Any:
 def _(ask: Asked, row: Row, args: Row) -> Any:
     rows = [item for item in ask.own("job_item", job_id=row["id"]) if args["state"] in (None, item["state"])]
     return Pages(rows, lambda item: (item["id"],), args)
+
+
+columns("Rollover", "rollover", "year moved deactivated undoneAt")
+
+
+def undo_obstacle(ask: Asked, rollover: Row) -> str | None:
+    def unfinished(job_id: int | None) -> bool:
+        job = ask.one("job", job_id)
+        return job is not None and job["finished_at"] is None
+
+    since = [job for job in ask.own("job", kind="PURGE") if job["created_at"] > rollover["created_at"]]
+    if rollover["undone_at"] is not None:
+        return "ALREADY_UNDONE"
+    if unfinished(rollover["job_id"]):
+        return "RUNNING"
+    if unfinished(rollover["undo_job_id"]):
+        return "UNDO_RUNNING"
+    if since and rollover["undo_job_id"] is None:
+        return "PURGED_SINCE"
+    later = [each for each in ask.own("rollover", undone_at=None) if each["id"] > rollover["id"]]
+    return "LATER_ROLLOVER" if later else None
+
+
+@means("Rollover", "startedAt")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return row["created_at"]
+
+
+@means("Rollover", "job")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.one("job", row["job_id"])
+
+
+@means("Rollover", "undoJob")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return ask.one("job", row["undo_job_id"])
+
+
+@means("Rollover", "undone")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return row["undone_at"] is not None
+
+
+@means("Rollover", "undoable")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return undo_obstacle(ask, row) is None
+
+
+@means("Rollover", "undoObstacle")
+def _(ask: Asked, row: Row, _args: Row) -> Any:
+    return undo_obstacle(ask, row)
 
 
 columns("PatronCertificate", None, "erasedAt state atRestAt")
@@ -1154,14 +1220,14 @@ NODES = {
     "lib": "Library", "branch": "Branch", "cohort": "Cohort", "addr": "Address", "card": "Card", "block": "Block",
     "pat": "Patron", "item": "Item", "loan": "Loan", "res": "Reservation", "entry": "LedgerEntry", "debt": "Debt",
     "grp": "PatronGroup", "member": "GroupMember", "job": "Job", "jobitem": "JobItem", "export": "DataExport",
-    "staff": "StaffUser", "role": "Role", "token": "ApiToken", "evt": "AuditEvent",
+    "staff": "StaffUser", "role": "Role", "token": "ApiToken", "evt": "AuditEvent", "rollover": "Rollover",
 }  # fmt: skip
 NODE_TABLES = {
     "lib": "library", "branch": "branch", "cohort": "cohort", "addr": "address", "card": "card", "block": "block",
     "pat": "patron", "item": "item", "loan": "loan", "res": "reservation", "entry": "ledger_entry",
     "debt": "ledger_entry", "grp": "patron_group", "member": "group_membership", "job": "job",
     "jobitem": "job_item", "export": "data_export", "staff": "staff_user", "role": "role", "token": "api_token",
-    "evt": "audit_event",
+    "evt": "audit_event", "rollover": "rollover",
 }  # fmt: skip
 
 
@@ -1372,6 +1438,11 @@ def _(ask: Asked, row: Row, _args: Row) -> Any:
 def _(ask: Asked, row: Row, _args: Row) -> Any:
     branch = ask.any_library("branch", row["item_branch_id"])
     return branch and ask.any_library("library", branch["library_id"])
+
+
+@means("Query", "rollovers")
+def _(ask: Asked, _row: Row, args: Row) -> Any:
+    return newest(ask.own("rollover"), args)
 
 
 # ---- The interpreter

@@ -171,6 +171,7 @@ def usual(name: str, library: int) -> list[dict[str, Any]]:
         "jobs": [everything],
         "auditEvents": [everything],
         "staff": [everything],
+        "rollovers": [everything],
         "patron": [{"by": {"id": f"pat_{number(library, n)}"}} for n in (lib.ASA, lib.OBSTACLES)],
         "item": [{"barcode": "i2"}],
         "group": [{"id": f"grp_{number(library, n)}"} for n in (1, 2)],

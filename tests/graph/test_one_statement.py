@@ -83,7 +83,7 @@ async def test_a_statement_for_each_root(sent: Sent, query: str, roots: int) -> 
     assert len(sent.statements) == roots
 
 
-@pytest.mark.parametrize("name", ["patrons", "purgeCandidates", "jobs", "staff", "auditEvents"])
+@pytest.mark.parametrize("name", ["patrons", "purgeCandidates", "jobs", "staff", "auditEvents", "rollovers"])
 async def test_all_fields_of_many_rows_are_one_statement(sent: Sent, name: str) -> None:
     result = QUERY.fields[name].type
     while hasattr(result, "of_type"):

@@ -118,6 +118,7 @@ WAYS_TO = {
     "Patron": ("{{ patrons(first: 1) {{ edges {{ node {{ {} }} }} }} }}", Permission.PATRONS_VIEW),
     "PatronGroup": ("{{ patrons(first: 1) {{ edges {{ node {{ group {{ {} }} }} }} }} }}", Permission.PATRONS_VIEW),
     "Job": ("{{ jobs(first: 1) {{ edges {{ node {{ {} }} }} }} }}", Permission.PATRONS_VIEW),
+    "Cohort": ("{{ library {{ cohorts {{ {} }} }} }}", None),
     "StaffUser": ("{{ viewer {{ ... on StaffViewer {{ user {{ {} }} }} }} }}", None),
 }
 
@@ -310,7 +311,7 @@ async def test_cost_counts_what_fragments_and_totals_hide(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "limit"), [("patrons", 1000), ("purgeCandidates", 200), ("jobs", 200), ("staff", 200)]
+    ("name", "limit"), [("patrons", 1000), ("purgeCandidates", 200), ("jobs", 200), ("staff", 200), ("rollovers", 200)]
 )
 @pytest.mark.parametrize("inner", [PAGE, "pageInfo { endCursor }", "totalCount", "__typename"])
 async def test_the_size_of_a_page(door: Door, name: str, limit: int, inner: str) -> None:

@@ -92,6 +92,18 @@ async def test_demonstration_library_is_worth_showing(database: ModuleType) -> N
     assert [row["lead"] for row in family] == [True, False, False, False]
     assert sum(row["loans"] for row in family) >= 2
     assert sum(row["debts"] for row in family) >= 1
+    schools = await database.rows("""
+        SELECT l.code AS library, c.code, n.code AS next, c.graduated, count(p.id) AS members FROM cohort c
+        JOIN library l ON l.id = c.library_id LEFT JOIN cohort n ON n.id = c.next_cohort_id
+        LEFT JOIN patron p ON p.cohort_id = c.id
+        GROUP BY l.code, c.id, n.code ORDER BY l.code, c.graduated, c.code
+    """)
+    for library in ("BJORKVIK", "ELMWOOD"):
+        found = [tuple(row)[1:4] for row in schools if row["library"] == library]
+        years = [(f"Y{year}", f"Y{year + 1}" if year < 6 else "GRADUATED", False) for year in range(1, 7)]
+        assert found == [*years, ("GRADUATED", None, True)]
+        assert [row["members"] for row in schools if row["library"] == library][-1] == 0
+    assert all(row["members"] >= 5 for row in schools if not row["graduated"])
     before = await everything()
     assert await load_demonstration() is None
     assert await everything() == before

@@ -5,6 +5,7 @@ Whoever adds a mutation adds a line here: a test compares the list with the sche
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.clients import MODERN, Api
@@ -26,6 +27,10 @@ WANTED = {
     "createDownloadLink": "... on DownloadLink { url }",
     "deletePatron": "... on DeletePatronPreview { confirmationToken }",
     "purgePatrons": "... on PurgePatronsSuccess { job { id } }",
+    "createCohort": "... on CohortSuccess { cohort { id } }",
+    "rollOverCohorts": "... on RolloverPreview { count confirmationToken }"
+    " ... on RollOverCohortsSuccess { job { id } }",
+    "undoRollover": "... on UndoRolloverSuccess { job { id } }",
 }
 INPUTS = {"revokePrivacyWaiver": "PrivacyWaiverInput", "grantPrivacyWaiver": "PrivacyWaiverInput",
           "deactivatePatrons": "PatronIdsInput", "reactivatePatrons": "PatronIdsInput",
@@ -55,7 +60,7 @@ class Life:
     number: int
     done: set[str] = field(default_factory=set)
 
-    async def ask(self, name: str, expected: str | None = None, **given: Any) -> dict[str, Any]:
+    async def ask(self, name: str, expected: str | None = None, /, **given: Any) -> dict[str, Any]:
         """Run one mutation; `expected` is the type of its answer."""
         kind = INPUTS.get(name, name[0].upper() + name[1:] + "Input")
         wanted = f"__typename {WANTED.get(name, '')} ... on Problem {{ code message }}"
@@ -158,6 +163,24 @@ class Life:
         await self.ask("removeFromGroup", patronIds=[patron])
         back = {"patronIds": [patron], "into": {"groupId": f"grp_{group}"}}
         await self.ask("moveToGroup", "MoveToGroupSuccess", **back, confirm=True)
+
+    async def school(self) -> None:
+        """A cohort that comes and goes, and a rollover that moves everybody and is taken back."""
+        made = await self.ask("createCohort", "CohortSuccess", code=f"NEXT{self.number}", name="Next")
+        following = made["cohort"]["id"]
+        own = f"cohort_{self.town.cohort}"
+        await self.ask("updateCohort", "CohortSuccess", id=own, nextCohortId=following)
+        year = datetime.now(UTC).year
+        shown = await self.ask("rollOverCohorts", "RolloverPreview", year=year, dryRun=True)
+        begun = await self.ask("rollOverCohorts", "RollOverCohortsSuccess", year=year, dryRun=False,
+                               confirmCount=shown["count"], confirmationToken=shown["confirmationToken"])  # fmt: skip
+        job = begun["job"]["id"]
+        assert (await self.api.follow(job, self.token))[-1]["state"] == "SUCCEEDED"
+        back = await self.ask("undoRollover", "UndoRolloverSuccess", jobId=job)
+        assert (await self.api.follow(back["job"]["id"], self.token))[-1]["state"] == "SUCCEEDED"
+        await self.ask("updateCohort", "CohortSuccess", id=own, nextCohortId=None)
+        unused = await self.ask("createCohort", "CohortSuccess", code=f"UNUSED{self.number}", name="Unused")
+        await self.ask("deleteCohort", "DeleteCohortSuccess", id=unused["cohort"]["id"])
 
     async def signs_in(self, barcode: str) -> None:
         """The patron looks at the own account: wrong PIN, right PIN."""
@@ -265,6 +288,7 @@ class Life:
         await self.desk(patron)
         await self.blocks(patron)
         await self.groups(patron, other)
+        await self.school()
         await self.signs_in(self.code("card2"))
         await self.looked_up(patron)
         await self.refused(patron)

@@ -3,7 +3,7 @@
 from tortoise import fields
 from tortoise.models import Model
 
-from patrongraph.tables import Identity, optional_reference, reference, set_index, unique
+from patrongraph.tables import Identity, optional_reference, reference, rule, set_index, unique
 
 
 class Cohort(Model):
@@ -20,5 +20,9 @@ class Cohort(Model):
 
     class Meta:
         table = "cohort"
-        constraints = (unique("cohort", "library_id", "code"),)
+        constraints = (
+            unique("cohort", "library_id", "code"),
+            unique("cohort", "library_id", where="graduated"),
+            rule("cohort", "graduated", "NOT (graduated AND next_cohort_id IS NOT NULL)"),
+        )
         indexes = (set_index("cohort", "next_cohort_id"),)

@@ -11,9 +11,10 @@ import orjson
 from patrongraph import db
 from patrongraph.audit.actions import record
 from patrongraph.context import Actor, system_actor
-from patrongraph.erasure import confirmation, problems, queries
-from patrongraph.erasure.confirmation import Confirmation, Verdict
+from patrongraph.erasure import problems, queries
 from patrongraph.jobs import actions as jobs
+from patrongraph.jobs import confirmation
+from patrongraph.jobs.confirmation import Confirmation, Verdict
 from patrongraph.jobs.models import JobKind
 from patrongraph.jobs.queries import progress
 from patrongraph.patrons.filters import PatronCriteria

@@ -17,32 +17,16 @@ from patrongraph.audit.actions import record
 from patrongraph.erasure import certificate
 from patrongraph.exports import actions as exports
 from patrongraph.imports import actions as imports
-from patrongraph.jobs.leases import JobFailed, Lease
+from patrongraph.jobs.item_chunks import ChunkDone, Which, Words, check_permission, settle, take
+from patrongraph.jobs.leases import Lease
 from patrongraph.logs import fault
 from patrongraph.patrons.queries import OBSTACLE_CODES, PURGE_LIBRARY
-from patrongraph.permissions import Permission
 from patrongraph.personal_data import erasure_order, erasure_statements
-from patrongraph.staff.identify import current_permissions
 
 log = logging.getLogger(__name__)
 
 MOST_PATRONS = 1_000
-
-# The next items of a job in patron order (they were inserted so); nobody else takes them meanwhile.
-TAKE_NEXT = """
-SELECT id, patron_id FROM job_item
-WHERE job_id = $1 AND state = 'PENDING' AND id > $2
-ORDER BY id LIMIT $3
-FOR UPDATE SKIP LOCKED
-"""
-
-# The same for items that are named: the halves of a chunk that failed.
-TAKE_NAMED = """
-SELECT id, patron_id FROM job_item
-WHERE id = ANY($2::bigint[]) AND job_id = $1 AND state = 'PENDING'
-ORDER BY id
-FOR UPDATE SKIP LOCKED
-"""
+WORDS = Words("purge", "purge", "purged")
 
 # Locks the patrons that are still there in id order: from here on nobody lends to them, charges or reserves.
 LOCK_PATRONS = """
@@ -99,27 +83,16 @@ RETURNING id, purge_after
 # A patron whose turn came and who has an obstacle is looked at again a day later.
 PUT_OFF = "UPDATE patron SET purge_after = now() + interval '1 day' WHERE id = ANY($1::bigint[]) RETURNING id"
 
-SETTLE = """
-UPDATE job_item SET state = outcome.state, codes = string_to_array(outcome.codes, ','), finished_at = now(),
-                    attempts = attempts + 1
-FROM unnest($1::bigint[], $2::text[], $3::text[]) AS outcome(id, state, codes)
-WHERE job_item.id = outcome.id
-RETURNING job_item.id
-"""
-
 
 @dataclass(frozen=True, slots=True)
-class ChunkDone:
-    """What one chunk did: items settled, patrons erased, their loan rows, the last item, the job's version.
+class PurgeDone(ChunkDone):
+    """What one chunk did: beside its items, patrons erased and their loan rows.
 
     `files`: export files that nobody may fetch any more and that are to be removed after the commit.
     """
 
-    items: int
-    erased: int
-    loans: int
-    last_item: int
-    version: int
+    erased: int = 0
+    loans: int = 0
     files: int = 0
 
 
@@ -127,7 +100,7 @@ class ChunkDone:
 class Erased:
     """What an erasure removed and kept: rows by table, loan rows among them, statistics, and the audit's counts.
 
-    `files`: as in ChunkDone.
+    `files`: as in PurgeDone.
     """
 
     rows: dict[str, int]
@@ -207,10 +180,8 @@ SELECT (SELECT count(*)::int FROM certified) AS patrons,
 """
 
 
-async def run_chunk(
-    lease: Lease, *, after: int = 0, limit: int = MOST_PATRONS, items: list[int] | None = None
-) -> ChunkDone | None:
-    """Purge the next `limit` items after that item id, or exactly these items, in one transaction.
+async def run_chunk(lease: Lease, which: Which) -> PurgeDone | None:
+    """Purge the patrons of these items in one transaction.
 
     Returns None when the job is not to go on: paused, cancelled, taken over or shut down. Raises JobFailed when
     whoever started it may not purge any more. A chunk with 0 items found none left.
@@ -219,33 +190,17 @@ async def run_chunk(
         version = await lease.advance()
         if version is None:
             return None
-        await _check_permission(lease)
-        if items is None:
-            taken = await db.rows(TAKE_NEXT, lease.job_id, after, min(limit, MOST_PATRONS))
-        else:
-            taken = await db.rows(TAKE_NAMED, lease.job_id, items)
+        await check_permission(lease, WORDS)
+        taken = await take(lease, which)
         if not taken:
-            return ChunkDone(0, 0, 0, after, version)
+            return PurgeDone(0, which.after, version)
         policy = await db.row(POLICY, lease.library_id)
         assert policy is not None  # noqa: S101 - the job's row refers to it
         outcome = await _decide(lease, [row["patron_id"] for row in taken], policy["grace_days"])
         detail, loans, files = await _apply(lease, outcome, policy["retain"], policy["grace_days"])
-        states, codes = [], []
-        for row in taken:
-            skipped = outcome.skipped.get(row["patron_id"])
-            states.append("DONE" if skipped is None else "SKIPPED")
-            codes.append(outcome.done.get(row["patron_id"], "") if skipped is None else skipped)
-        await db.rows(SETTLE, [row["id"] for row in taken], states, codes)
+        await settle(taken, outcome.done, outcome.skipped)
         await record(lease.actor, "purge.chunk", ("job", lease.job_id), job_id=lease.job_id, **detail)
-    return ChunkDone(len(taken), len(outcome.erase), loans, taken[-1]["id"], version, files)
-
-
-async def _check_permission(lease: Lease) -> None:
-    allowed = await current_permissions(lease.actor.kind, lease.actor.id, lease.library_id)
-    if allowed is None:
-        raise JobFailed("Whoever started this purge is disabled, revoked or expired; the rest was not purged.")
-    if Permission.PATRONS_PURGE not in allowed:
-        raise JobFailed("Whoever started this purge may not purge any more; the rest was not purged.")
+    return PurgeDone(len(taken), taken[-1]["id"], version, len(outcome.erase), loans, files)
 
 
 async def _decide(lease: Lease, patron_ids: list[int], grace_days: int) -> _Outcome:

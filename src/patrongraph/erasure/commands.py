@@ -3,20 +3,17 @@
 from datetime import UTC, datetime
 
 import click
-import orjson
 
 from patrongraph import db
 from patrongraph.context import Actor
 from patrongraph.erasure import actions
 from patrongraph.erasure.actions import PurgePreview
 from patrongraph.graph.ids import BadArgument, decode_id
-from patrongraph.jobs import progress
-from patrongraph.jobs.follow import line, summary, watch
+from patrongraph.jobs.follow import announcing, outcome, show
 from patrongraph.libraries.commands import operator
 from patrongraph.libraries.queries import id_by_code
 from patrongraph.patrons.filters import PatronCriteria
-from patrongraph.settings import get_settings
-from patrongraph.terminal import answers, run
+from patrongraph.terminal import run
 
 _day = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -76,8 +73,7 @@ def group(
                 expired_before=None if expired_before is None else expired_before.date(),
                 inactive_since=None if inactive_since is None else inactive_since.replace(tzinfo=UTC),
             )
-        await progress.open_progress(get_settings())
-        try:
+        async with announcing():
             started = await actions.start(
                 actor,
                 patron_ids=patron_ids,
@@ -88,16 +84,9 @@ def group(
             )
             if isinstance(started, PurgePreview):
                 return _preview(started)
-            if no_wait:
-                return {"id": started.job_id, "total": started.count}
-            job = await watch(actor.library, started.job_id)
-        finally:
-            await progress.close_progress()
-        if job is None:
-            raise click.ClickException(f"job {started.job_id} is gone")
-        return await summary(job)
+            return await outcome(actor.library, started.job_id, started.count, wait=not no_wait)
 
-    _print(run(work), as_json)
+    show(run(work), as_json=as_json)
 
 
 def _ids(text: str) -> list[int]:
@@ -127,15 +116,3 @@ def _preview(counts: PurgePreview) -> dict[str, object]:
         if counts.confirmation is None
         else {"confirmationToken": counts.confirmation.token, "confirmUntil": counts.confirmation.until}
     )
-
-
-def _print(answer: dict[str, object], as_json: bool) -> None:
-    if as_json:
-        answers.print(orjson.dumps(answer).decode(), markup=False)
-        return
-    if "state" in answer:
-        answers.print(line(answer), markup=False)
-        return
-    for name, value in answer.items():
-        listed = ", ".join(f"{code} {n}" for code, n in value.items()) if isinstance(value, dict) else value
-        answers.print(f"{name}: {listed if listed != '' else 'none'}", markup=False)

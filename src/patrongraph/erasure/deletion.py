@@ -18,9 +18,9 @@ import orjson
 from patrongraph import db
 from patrongraph.audit.actions import record
 from patrongraph.context import Actor, ActorKind
-from patrongraph.erasure import confirmation, problems
+from patrongraph.erasure import problems
 from patrongraph.erasure.chunk import BEGIN_GRACE, Erased, erase, remove_files
-from patrongraph.jobs import idempotency
+from patrongraph.jobs import confirmation, idempotency
 from patrongraph.patrons.models import PatronStatus
 from patrongraph.patrons.queries import PURGE_LIBRARY, ErasureAction, obstacles
 from patrongraph.personal_data import erasable_rows

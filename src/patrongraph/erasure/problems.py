@@ -5,16 +5,10 @@ from collections.abc import Sequence
 import strawberry
 
 from patrongraph.graph.ids import encode_id
+from patrongraph.jobs.problems import ConfirmationMismatch, ConfirmationVoid
 from patrongraph.patrons.problems import ObstacleCode, PatronStatus
 from patrongraph.patrons.queries import Obstacle
 from patrongraph.problems import Problem, ProblemCode, Refused
-
-
-@strawberry.type(description="The number of patrons you confirmed is not the number that match now.")
-class ConfirmationMismatch(Problem):
-    """Carries the current number, so that a client can show the preview again."""
-
-    current_count: int = strawberry.field(description="How many patrons match now.")
 
 
 @strawberry.type(description="No inactive patron matches the filter.")
@@ -62,13 +56,6 @@ class LoansDiffer(Problem):
 
     not_named: list[strawberry.ID] = strawberry.field(description="Open loans of the patron that were not named.")
     not_open: list[strawberry.ID] = strawberry.field(description="Named, but no open loans of this patron.")
-
-
-@strawberry.type(description="The confirmation does not hold (any more); a new preview gives a new one.")
-class ConfirmationVoid(Problem):
-    """Says which: too old, or not for what is there now."""
-
-    expired: bool = strawberry.field(description="Whether it is only too old; else something is not as it was shown.")
 
 
 @strawberry.type(description="The patron is not in the days of grace before an erasure.")

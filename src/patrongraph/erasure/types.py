@@ -8,8 +8,6 @@ import strawberry
 
 from patrongraph.circulation.types import Loan
 from patrongraph.erasure.problems import (
-    ConfirmationMismatch,
-    ConfirmationVoid,
     FoundObstacle,
     LoansDiffer,
     NothingMatches,
@@ -18,7 +16,7 @@ from patrongraph.erasure.problems import (
     OutstandingLoans,
 )
 from patrongraph.graph.declare import IN_LIBRARY, Many, compiled, declared, expression, graph_type, one, read_back
-from patrongraph.jobs.problems import IdempotencyMismatch
+from patrongraph.jobs.problems import ConfirmationMismatch, ConfirmationVoid, IdempotencyMismatch
 from patrongraph.jobs.types import Job
 from patrongraph.patrons.models import ObstacleCode
 from patrongraph.patrons.problems import TooMany

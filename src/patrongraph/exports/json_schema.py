@@ -23,6 +23,7 @@ from patrongraph.groups import models as groups
 from patrongraph.libraries import models as libraries
 from patrongraph.patrons import models as patrons
 from patrongraph.personal_data import Form, Shown
+from patrongraph.rollover import models as rollover
 from patrongraph.tables import FixedChar
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -151,7 +152,7 @@ def _field(model: type[Model], column: str) -> fields.Field[Any]:
 # The rooms whose tables are in the document.
 _MODELS: dict[str, type[Model]] = {
     model._meta.db_table: model
-    for room in (circulation, cohorts, groups, libraries, patrons, own)
+    for room in (circulation, cohorts, groups, libraries, patrons, rollover, own)
     for model in vars(room).values()
     if isinstance(model, type) and issubclass(model, Model) and model is not Model
 }

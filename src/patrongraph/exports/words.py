@@ -112,6 +112,18 @@ FIELDS: dict[str, Words] = {
     "cards.barcode": Words("Barcode", "Streckkod", "The number on the card."),
     "cards.active": Words("In use", "I bruk", "Whether the card can be used."),
     "cards.createdAt": Words("Issued", "Utfärdat", "When the card was added."),
+    "rollovers": Words(
+        "Moves to another class or year group",
+        "Flyttar till annan klass eller årskurs",
+        "Moves of the patron at the end of a school year, planned ones too.",
+    ),
+    "rollovers.fromCohort": Words("From", "Från", "Name of the class or year group before; null when it is gone."),
+    "rollovers.toCohort": Words("To", "Till", "Name of the class or year group after; null when it is gone."),
+    "rollovers.movedAt": Words("Moved", "Flyttad", "When the patron was moved; null while it is only planned."),
+    "rollovers.deactivated": Words(
+        "Taken out of use", "Togs ur bruk", "Whether the account was taken out of use with the move."
+    ),
+    "rollovers.undoneAt": Words("Taken back", "Ångrad", "When the move was taken back; null when it was not."),
     "groupMemberships": Words(
         "Family or group",
         "Familj eller grupp",

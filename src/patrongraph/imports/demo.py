@@ -17,6 +17,8 @@ from math import gcd
 from pathlib import Path
 
 from patrongraph import db
+from patrongraph.cohorts.actions import create as create_cohort
+from patrongraph.context import system_actor
 from patrongraph.imports import words
 from patrongraph.imports.layout import BRANCHES, DEBTS, ITEMS, LOANS, PATRONS, RESERVATIONS, File
 from patrongraph.imports.report import SnapshotReport
@@ -28,6 +30,23 @@ PATRON_BARCODES = 21_000_000_000_000
 ITEM_BARCODES = 31_000_000_000_000
 FAMILY_LEAD = PATRON_BARCODES + 17
 DEMONSTRATION = (("ELMWOOD", "Elmwood Public Library"), ("BJORKVIK", "Björkvik bibliotek"))
+
+# Its schools, from the last cohort to the first: code, and what it is called in each library.
+COHORTS = (
+    ("GRADUATED", "Graduated", "Har slutat"),
+    *((f"Y{year}", f"Year {year}", f"Årskurs {year}") for year in range(6, 0, -1)),
+)
+
+# The children of a library go to school: the older, the higher their cohort (ids $2, the lowest first).
+FILL_COHORTS = """
+UPDATE patron SET cohort_id = ($2::bigint[])[pupil.place]
+FROM (
+    SELECT id, ntile(cardinality($2::bigint[])) OVER (ORDER BY date_of_birth DESC NULLS FIRST, id) AS place
+    FROM patron WHERE library_id = $1 AND category = 'CHILD'
+) AS pupil
+WHERE patron.id = pupil.id
+RETURNING patron.id
+"""
 
 # Whether the demonstration is there.
 COUNT_DEMONSTRATION = "SELECT count(*) FROM library WHERE lower(code) = lower($1)"
@@ -389,7 +408,7 @@ def _debt_rows(library: _Library, days: list[str]) -> Iterator[str]:
 
 
 async def load_demonstration(*, progress: OnProgress | None = None) -> SnapshotReport | None:
-    """Import two invented libraries of 300 patrons each; None, and no change, when they are there.
+    """Import two invented libraries of 300 patrons each, with a school; None, and no change, when they are there.
 
     Dates count back from today. The first library's debts block from 10.00 on; patron 21000000000017 leads
     a family.
@@ -403,6 +422,18 @@ async def load_demonstration(*, progress: OnProgress | None = None) -> SnapshotR
             reservations=240, debts=500, barred=12, today=datetime.now(UTC).date(), names=DEMONSTRATION,
         )  # fmt: skip
         async with db.transaction():
-            await create_library(*DEMONSTRATION[0], currency="EUR", block_level=Decimal(10))
-            await create_library(*DEMONSTRATION[1], locale="sv", currency="SEK", block_level=Decimal(100))
-            return await import_snapshot(Path(folder), progress=progress)
+            elmwood = await create_library(*DEMONSTRATION[0], currency="EUR", block_level=Decimal(10))
+            bjorkvik = await create_library(*DEMONSTRATION[1], locale="sv", currency="SEK", block_level=Decimal(100))
+            report = await import_snapshot(Path(folder), progress=progress)
+            await _go_to_school(elmwood, [(code, name) for code, name, _ in COHORTS])
+            await _go_to_school(bjorkvik, [(code, name) for code, _, name in COHORTS])
+            return report
+
+
+async def _go_to_school(library_id: int, chain: Sequence[tuple[str, str]]) -> None:
+    """Make cohorts of these codes and names, the graduated one first, and put the children into the others."""
+    actor, made = system_actor(library_id), list[int]()
+    for code, name in chain:
+        following = made[-1] if made else None
+        made.append(await create_cohort(actor, code=code, name=name, next_id=following, graduated=not made))
+    await db.rows(FILL_COHORTS, library_id, made[:0:-1])

@@ -22,6 +22,7 @@ PERMISSIONS = {
     JobKind.EXPORT_PATRONS: Permission.PATRONS_DOWNLOAD_DATA,
     JobKind.IMPORT: Permission.PATRONS_IMPORT,
     JobKind.ROLLOVER: Permission.COHORTS_ROLL_OVER,
+    JobKind.UNDO_ROLLOVER: Permission.COHORTS_ROLL_OVER,
 }
 """What it takes to start a job of a kind, and so to stop or retry one."""
 

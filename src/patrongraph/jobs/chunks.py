@@ -9,7 +9,7 @@ import logging
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from patrongraph import db
 from patrongraph.jobs import progress
@@ -28,7 +28,7 @@ MOST_FAILURES_IN_A_ROW = 20
 class Chunks(ABC, Generic[Done]):
     """One worker's pass over one job."""
 
-    FAILED: ClassVar[str]
+    FAILED: str
     """Why a job ends whose items fail one after the other, after their number: "patrons in a row could not …"."""
 
     def __init__(self, lease: Lease) -> None:

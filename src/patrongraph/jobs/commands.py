@@ -7,12 +7,11 @@ import click
 import orjson
 
 from patrongraph.context import Actor, system_actor
-from patrongraph.jobs import actions, progress, queries
-from patrongraph.jobs.follow import line, summary, watch
+from patrongraph.jobs import actions, queries
+from patrongraph.jobs.follow import announcing, line, summary, watch
 from patrongraph.jobs.item_rows import stream
 from patrongraph.jobs.models import JobItemState, JobKind, JobState
 from patrongraph.libraries.commands import library_id
-from patrongraph.settings import get_settings
 from patrongraph.terminal import answers, run
 
 MOST_LISTED = 200
@@ -126,11 +125,8 @@ def items(job_id: int, *, file: TextIO, state: str | None) -> None:
 def _move(job_id: int, verb: Callable[[Actor, int], Awaitable[object]], as_json: bool) -> None:
     async def work() -> dict[str, object]:
         actor = await _operator(job_id)
-        await progress.open_progress(get_settings())
-        try:
+        async with announcing():
             await verb(actor, job_id)
-        finally:
-            await progress.close_progress()
         return await _summary_of(job_id)
 
     _print(run(work), as_json)

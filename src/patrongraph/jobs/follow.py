@@ -1,16 +1,20 @@
-"""Following one job in a terminal: the row first, then whenever the stream or the clock says so, until it ends."""
+"""Starting and following one job in a terminal: the row first, then whenever the stream or the clock says so."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
+import click
+import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from patrongraph.jobs import progress as bell
 from patrongraph.jobs.models import JobState
 from patrongraph.jobs.progress import ProgressReader
 from patrongraph.jobs.queries import Progress, codes, progress
 from patrongraph.settings import get_settings
-from patrongraph.terminal import notes
+from patrongraph.terminal import answers, notes
 
 SHOW_SECONDS = 0.2
 
@@ -45,6 +49,26 @@ async def watch(library_id: int, job_id: int) -> Progress | None:
     return last
 
 
+@asynccontextmanager
+async def announcing() -> AsyncIterator[None]:
+    """Let the block ring the workers' bell."""
+    await bell.open_progress(get_settings())
+    try:
+        yield
+    finally:
+        await bell.close_progress()
+
+
+async def outcome(library_id: int, job_id: int, count: int, *, wait: bool) -> dict[str, object]:
+    """Return what a command says of the job that it has started: its summary at its end, or without waiting its id."""
+    if not wait:
+        return {"id": job_id, "total": count}
+    job = await watch(library_id, job_id)
+    if job is None:
+        raise click.ClickException(f"job {job_id} is gone")
+    return await summary(job)
+
+
 async def summary(job: Progress) -> dict[str, object]:
     """Return a job as scripts read it: state, numbers, and how many patrons carry each reason code."""
     return {
@@ -73,3 +97,16 @@ def line(job: dict[str, object]) -> str:
         f"job {job['id']} {job['kind']} {job['state']}: {numbers or 'nothing done'} of {job['total']}"
         f"{f' ({listed})' if listed else ''}{error}"
     )
+
+
+def show(answer: Mapping[str, object], *, as_json: bool) -> None:
+    """Print what a command answers: JSON, a job's line, or a value a line."""
+    if as_json:
+        answers.print(orjson.dumps(answer).decode(), markup=False)
+        return
+    if "state" in answer:
+        answers.print(line(dict(answer)), markup=False)
+        return
+    for name, value in answer.items():
+        listed = ", ".join(f"{code} {n}" for code, n in value.items()) if isinstance(value, dict) else value
+        answers.print(f"{name}: {listed if listed != '' else 'none'}", markup=False)

@@ -44,6 +44,10 @@ WORDS = {
     "ALREADY_PENDING": "waits for the erasure already",
     "PENDING_PURGE": "waits for the end of the days of grace",
     "RESTORED": "was restored before the turn came",
+    "COHORT_CHANGED": "was in another cohort by then",
+    "COHORT_GONE": "would have come into a cohort that is deleted by now",
+    "STATUS_CHANGED": "was switched on or off by somebody else since",
+    "ALREADY_INACTIVE": "was inactive already",
 }
 """What a code means in a sentence about the patron; an unknown code stands for itself."""
 

@@ -30,6 +30,7 @@ class JobKind(StrEnum):
     EXPORT_PATRONS = "EXPORT_PATRONS"
     IMPORT = "IMPORT"
     ROLLOVER = "ROLLOVER"
+    UNDO_ROLLOVER = "UNDO_ROLLOVER"
 
 
 class JobState(StrEnum):

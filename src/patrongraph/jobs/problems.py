@@ -1,4 +1,4 @@
-"""Every way the jobs say no: a move its state does not allow, and a key used again for something else."""
+"""Every way the jobs say no: a move its state does not allow, a key used again, a confirmation that does not hold."""
 
 import strawberry
 
@@ -21,6 +21,20 @@ class NothingToRetry(Problem):
 @strawberry.type(description="The idempotency key was used before, for a different request.")
 class IdempotencyMismatch(Problem):
     """The first request stands; this one needs a key of its own."""
+
+
+@strawberry.type(description="The number of patrons you confirmed is not the number that match now.")
+class ConfirmationMismatch(Problem):
+    """Carries the current number, so that a client can show the preview again."""
+
+    current_count: int = strawberry.field(description="How many patrons match now.")
+
+
+@strawberry.type(description="The confirmation does not hold (any more); a new preview gives a new one.")
+class ConfirmationVoid(Problem):
+    """Says which: too old, or not for what is there now."""
+
+    expired: bool = strawberry.field(description="Whether it is only too old; else something is not as it was shown.")
 
 
 def job_state(verb: str, state: JobState) -> Refused:

@@ -56,7 +56,9 @@ class JobItem(Node):
     )
     state: JobItemState = column("state", "What became of it.")
     codes: list[str] = column(
-        "codes", "Why it was skipped: codes of obstacles, or ALREADY_GONE; empty when there is nothing to say."
+        "codes",
+        "Why it was skipped: codes of obstacles, or ALREADY_GONE, COHORT_CHANGED and the like; empty when there is"
+        " nothing to say.",
     )
     reason: str | None = column("reason", "Why it failed, without personal data.")
     finished_at: dt.datetime | None = column("finished_at", "When it was settled.")

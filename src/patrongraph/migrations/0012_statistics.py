@@ -7,7 +7,7 @@ from patrongraph.tables import TableIndex
 
 
 class Migration(migrations.Migration):
-    dependencies = [("patrongraph", "0010_import_runs")]
+    dependencies = [("patrongraph", "0011_rollovers")]
 
     operations = [
         ops.AddIndex(

@@ -16,14 +16,18 @@ LOCK_PATRONS = """
 SELECT id, status FROM patron WHERE id = ANY($1::bigint[]) AND library_id = $2 ORDER BY id FOR NO KEY UPDATE
 """
 
+# Moves those that are in the first status to the second; the others stay as they are.
 SET_STATUS = """
-UPDATE patron SET status = $2, status_changed_at = now(), updated_at = now(), version = version + 1
-WHERE id = ANY($1::bigint[])
+UPDATE patron SET status = $3, status_changed_at = now(), updated_at = now(), version = version + 1
+WHERE id = ANY($1::bigint[]) AND status = $2
 RETURNING id
 """
 
 ACTIONS = {PatronStatus.INACTIVE: "patron.deactivate", PatronStatus.ACTIVE: "patron.reactivate"}
 """What the audit calls a change to a status."""
+
+BEFORE = {PatronStatus.INACTIVE: PatronStatus.ACTIVE, PatronStatus.ACTIVE: PatronStatus.INACTIVE}
+"""The only status that a change to a status starts from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ async def deactivate(actor: Actor, patron_ids: Sequence[int]) -> list[StatusOutc
 
     Raises Refused: TOO_MANY above 200, INVALID_INPUT for none, NOT_FOUND when any is not the library's.
     """
-    return await _set_status(actor, patron_ids, PatronStatus.ACTIVE, PatronStatus.INACTIVE)
+    return await _set_status(actor, patron_ids, PatronStatus.INACTIVE)
 
 
 async def reactivate(actor: Actor, patron_ids: Sequence[int]) -> list[StatusOutcome]:
@@ -48,28 +52,29 @@ async def reactivate(actor: Actor, patron_ids: Sequence[int]) -> list[StatusOutc
     Raises Refused: TOO_MANY above 200, INVALID_INPUT for none or when one waits for its purge (it must be
     restored first), NOT_FOUND when any is not the library's.
     """
-    return await _set_status(actor, patron_ids, PatronStatus.INACTIVE, PatronStatus.ACTIVE)
+    return await _set_status(actor, patron_ids, PatronStatus.ACTIVE)
 
 
 async def change_status(
-    actor: Actor, patron_ids: Sequence[int], after: PatronStatus, *, job_id: int | None = None
-) -> None:
-    """Make patrons ACTIVE or INACTIVE in the caller's transaction: the one road to it, for any number of them.
+    actor: Actor, locked_ids: Sequence[int], after: PatronStatus, *, job_id: int | None = None
+) -> list[int]:
+    """Make those of these patrons that are ACTIVE INACTIVE, or the other way; return whom it changed, ascending.
 
-    The caller has locked them in id order and seen that each is INACTIVE, or ACTIVE, before. Whoever is deactivated
-    is signed out. `job_id` is named in the audit when a job does it.
+    The one road to it, for any number of them, in the caller's transaction; the caller has locked the patrons, who are
+    its library's. Whoever is deactivated is signed out; each change is one audit event, with the job that does it.
     """
-    if not patron_ids:
-        return
-    await db.rows(SET_STATUS, list(patron_ids), after.value)
-    if after is not PatronStatus.ACTIVE:
-        await end_patron_sessions(patron_ids)
-    await record_many(actor, ACTIONS[after], "patron", patron_ids, job_id=job_id)
+    if not locked_ids:
+        return []
+    found = await db.rows(SET_STATUS, locked_ids, BEFORE[after].value, after.value)
+    changed = sorted(row["id"] for row in found)
+    if changed:
+        if after is not PatronStatus.ACTIVE:
+            await end_patron_sessions(changed)
+        await record_many(actor, ACTIONS[after], "patron", changed, job_id=job_id)
+    return changed
 
 
-async def _set_status(
-    actor: Actor, patron_ids: Sequence[int], before: PatronStatus, after: PatronStatus
-) -> list[StatusOutcome]:
+async def _set_status(actor: Actor, patron_ids: Sequence[int], after: PatronStatus) -> list[StatusOutcome]:
     asked = list(dict.fromkeys(patron_ids))
     if not asked:
         raise invalid("input.patronIds", "Name at least one patron.")
@@ -82,7 +87,6 @@ async def _set_status(
         pending = sum(status == PatronStatus.PENDING_PURGE for status in locked.values())
         if pending and after is PatronStatus.ACTIVE:
             raise invalid("input.patronIds", f"{pending} of them wait for their purge: restore them first.")
-        changed = [patron_id for patron_id in sorted(locked) if locked[patron_id] == before]
-        await change_status(actor, changed, after)
+        changed = await change_status(actor, sorted(locked), after)
     as_set = frozenset(changed)
     return [StatusOutcome(patron_id, patron_id in as_set) for patron_id in asked]

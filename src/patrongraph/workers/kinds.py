@@ -7,6 +7,7 @@ from patrongraph.exports import actions as exports
 from patrongraph.imports import actions as imports
 from patrongraph.jobs.leases import Lease
 from patrongraph.jobs.models import JobKind
+from patrongraph.rollover.run import run_rollover, run_undo
 
 JobFunction = Callable[[Lease], Awaitable[None]]
 
@@ -32,6 +33,8 @@ KINDS: Mapping[JobKind, JobFunction] = {
     JobKind.EXPORT_PATRON: exports.run_patron_export,
     JobKind.EXPORT_PATRONS: exports.run_patrons_export,
     JobKind.IMPORT: _import,
+    JobKind.ROLLOVER: run_rollover,
+    JobKind.UNDO_ROLLOVER: run_undo,
 }
 """A function runs with the job's lease held, returns when nothing is left or it should stop, and raises JobFailed
 to end the job with a text for staff. It may end the job's row itself."""

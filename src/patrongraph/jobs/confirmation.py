@@ -1,7 +1,7 @@
 """A confirmation is a keyed digest of what was shown, to whom and when: good for that, and for fifteen minutes.
 
-A file of its own because the deletion of one patron and the purge by filter are both confirmed so. Nothing is stored
-between the preview and the call that quotes it.
+A file of its own because several features confirm so: the deletion of one patron, the purge by filter, the rollover.
+Nothing is stored between the preview and the call that quotes it.
 """
 
 import hashlib
