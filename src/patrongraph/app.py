@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from patrongraph import db, health, logs
 from patrongraph.context import Actor
@@ -180,6 +181,22 @@ def create_app(settings: Settings | None = None) -> Application:
     return Application(door, settings, routes)
 
 
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's, but that text which is not UTF-8 goes to the endpoint as bytes, which closes with a code of its own.
+
+    uvicorn logs an error for it, and tears the connection when the client's close came in the same segment.
+    """
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a whole message on."""
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.curr_msg_data_type = "bytes"
+        super().send_receive_event_to_app()
+
+
 class Server(uvicorn.Server):
     """uvicorn, ending the event streams first: it waits for open responses, and a stream may never end."""
 
@@ -207,7 +224,7 @@ def make_server(settings: Settings, app: ASGIApp | None = None) -> Server:
         access_log=False,
         server_header=False,
         ws_max_size=settings.max_body_bytes,
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     return Server(config)

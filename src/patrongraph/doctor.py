@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import asyncpg
 import click
+from graphql import GraphQLError, GraphQLSchema, parse, validate
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -17,6 +18,7 @@ from patrongraph.embedded import Servers, Unavailable
 from patrongraph.erasure import at_rest
 from patrongraph.exports import actions as exports
 from patrongraph.exports.keys import master_keys
+from patrongraph.graph import documents
 from patrongraph.imports.dropfolder import place_of, probe
 from patrongraph.jobs import progress
 from patrongraph.settings import Settings, get_settings
@@ -143,6 +145,31 @@ async def _import_folder(settings: Settings) -> Finding:
     return Finding(what, True, f"{where} can be read, written and moved in")
 
 
+def _documents(settings: Settings) -> Finding:
+    from patrongraph.schema import schema
+
+    what = "persisted documents"
+    try:
+        found = documents.load(settings).by_hash
+    except documents.BadDocuments as bad:
+        return Finding(what, False, str(bad))
+    if not found:
+        return Finding(what, True, "off: every document is sent as text")
+    outdated = [short[:12] for short, text in found.items() if not _fits(schema._schema, text)]
+    if outdated:
+        words = f"{len(outdated)} of {len(found)} do not fit the API's schema: {', '.join(outdated)}"
+        return Finding(what, False, words)
+    others = "and no others run" if settings.documents_mode == "only" else "and others may be sent as text"
+    return Finding(what, True, f"{len(found)} are known, {others}")
+
+
+def _fits(schema: GraphQLSchema, text: str) -> bool:
+    try:
+        return not validate(schema, parse(text))
+    except GraphQLError:
+        return False
+
+
 async def _export_keys(settings: Settings) -> Finding:
     what, keys = "export keys", list(master_keys(with_secret_key(settings, make=False)))
     if not keys:
@@ -246,6 +273,7 @@ async def examine(settings: Settings) -> list[Finding]:
         *([servers] if servers is not None else []),
         _secret_key(settings),
         _data_dir(settings),
+        _documents(settings),
         await _look("database", database, _database, complete),
         await _look("migrations", database, _migrations, complete),
         await _export_store(complete),

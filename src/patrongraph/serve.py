@@ -45,8 +45,12 @@ def url_of(bound: socket.socket) -> str:
 def run_api(bound: socket.socket) -> None:
     """Run the API on a bound socket until a signal."""
     from patrongraph.app import make_server
+    from patrongraph.graph.documents import BadDocuments
 
-    server = make_server(get_settings())
+    try:
+        server = make_server(get_settings())
+    except BadDocuments as bad:
+        raise click.ClickException(str(bad)) from None
     server.run(sockets=[bound])
     if not server.started:
         raise click.ClickException("the API did not start; the lines above say why")

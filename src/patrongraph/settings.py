@@ -4,9 +4,10 @@ import base64
 import re
 from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -53,6 +54,10 @@ class Settings(BaseSettings):
         default=131_072, ge=1024, description="Largest request body, bytes; the file of an upload apart"
     )
     max_upload_bytes: int = Field(default=67_108_864, ge=1024, description="Largest uploaded file, bytes")
+    documents: str = Field(default="", description="File or folder of persisted documents, JSON {sha256: text}")
+    documents_mode: Literal["off", "allowed", "only"] = Field(
+        default="off", description="Persisted documents: off; allowed beside other queries; only these may run"
+    )
     plan_cache_size: int = Field(default=512, ge=1, description="Compiled operations kept per process")
 
     job_poll_seconds: float = Field(default=5.0, gt=0, le=60, description="How often a worker looks for missed jobs, s")
@@ -93,6 +98,13 @@ class Settings(BaseSettings):
         begin, end, zone = _window(self.at_rest_window)
         local = now.astimezone(zone).time()
         return begin <= local < end if begin < end else local >= begin or local < end
+
+    @field_validator("documents_mode")
+    @classmethod
+    def _has_documents(cls, mode: str, info: ValidationInfo) -> str:
+        if mode != "off" and not info.data.get("documents"):
+            raise ValueError("name the file or the folder of the documents in PATRONGRAPH_DOCUMENTS too")
+        return mode
 
     @field_validator("export_keys")
     @classmethod

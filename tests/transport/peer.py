@@ -19,7 +19,7 @@ from graphql import (
 )
 from tests.clients import Api
 
-from patrongraph.app import Application, Server
+from patrongraph.app import Application, Server, SocketProtocol
 from patrongraph.context import Actor, ActorKind, Context
 from patrongraph.graph.door import BadCredentials, Door
 from patrongraph.graph.engine import Answer, Request
@@ -200,7 +200,7 @@ async def serving(engine: Any = None, **options: Any) -> AsyncIterator[Peer]:
 
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off", ws_max_size=16_384,
-        timeout_graceful_shutdown=5,
+        ws=SocketProtocol, timeout_graceful_shutdown=5,
     )  # fmt: skip
     server = Server(config)
     task = asyncio.create_task(server._serve())

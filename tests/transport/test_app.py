@@ -254,7 +254,13 @@ async def test_a_job_that_is_not_there(api, town):
             json={"query": FOLLOW, "variables": {"id": "job_999"}},
             headers={"authorization": f"Bearer {town.token}"},
         )
-    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_ARGUMENT")
+    assert answer.status_code == 200
+    assert answer.text == (
+        ":\n\nevent: next\n"
+        """data: {"errors":[{"message":"Argument id: 'job_999' was not found in your library.","""
+        """"extensions":{"code":"BAD_ARGUMENT"}}]}\n\n"""
+        "event: complete\ndata: \n\n"
+    )
 
 
 # Downloads

@@ -162,11 +162,10 @@ async def test_a_large_frame_is_1009(peer):
     assert code == 1009
 
 
-async def test_bytes_that_are_no_text_are_1007(peer):
+async def test_bytes_that_are_no_text_are_4400(peer):
     async with peer.raw_socket() as connection:
         await connection.send(b"\xff\xfe", text=True)
-        code, _ = await Socket(connection).close_code()
-    assert code == 1007
+        assert await Socket(connection).close_code() == (4400, "Only text frames in UTF-8 are understood")
 
 
 # Ping
@@ -375,10 +374,20 @@ async def test_a_mutation_by_someone_who_is_gone_does_nothing(peer):
     assert peer.engine.value == 0
 
 
-async def test_an_absent_database_at_the_initialisation_is_1011(peer):
-    peer.people.error = ConnectionRefusedError()
+@pytest.mark.parametrize(
+    ("error", "closed"),
+    [(ConnectionRefusedError(), (1013, "Try again later")), (SystemError("Anna"), (4500, "Internal server error"))],
+    ids=["an absent database", "a bug"],
+)
+async def test_a_failing_initialisation_is_1013_or_4500(peer, error, closed):
+    peer.people.error = error
     message = {"type": "connection_init", "payload": {"Authorization": "Bearer good"}}
-    assert await closed_after(peer, message) == (1011, "Internal error")
+    assert await closed_after(peer, message) == closed
+    peer.people.error = None
+    assert await closed_after(peer, message, {"type": "nonsense"}) == (
+        4400,
+        "The type of a message must be one a client may send",
+    )
 
 
 async def test_a_server_that_stops_says_1012():

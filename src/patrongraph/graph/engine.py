@@ -24,6 +24,7 @@ from graphql.execution.values import VariableValues
 
 from patrongraph.context import Actor, Context
 from patrongraph.db import read_pool
+from patrongraph.graph import documents
 from patrongraph.graph.access import Walk
 from patrongraph.graph.arguments import NO_VARIABLES, Call, FieldArguments, Variables
 from patrongraph.graph.compiler import Compiler, Statement
@@ -41,12 +42,13 @@ LONGEST_CACHED_DOCUMENT = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One GraphQL request, its parts already of the right JSON types."""
+    """One GraphQL request, its parts already of the right JSON types: with a text, or the id of a persisted one."""
 
-    query: str
+    query: str = ""
     operation_name: str | None = None
     variables: dict[str, Any] = field(default_factory=dict)
     extensions: dict[str, Any] = field(default_factory=dict)
+    document_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ class Engine:
     def __init__(self, schema: strawberry.Schema, settings: Settings) -> None:
         self.schema = schema._schema
         self._settings = settings
+        self._documents = documents.load(settings)
         self._cache: OrderedDict[Hashable, Prepared] = OrderedDict()
         self._refused: tuple[Hashable, Answer] | None = None
         self._feeds = Feeds()
@@ -84,7 +87,11 @@ class Engine:
         return None if isinstance(prepared, Answer) else prepared.operation.operation.value
 
     def _prepare(self, request: Request, actor: Actor) -> Prepared | Answer:
-        key = (request.query, request.operation_name, actor.permissions, actor.kind)
+        query = request.query if request.document_id is None else self._documents.text(request.document_id)
+        if isinstance(query, Answer):
+            return query
+        # By the text, so that an operation has one plan however it was named.
+        key = (query, request.operation_name, actor.permissions, actor.kind)
         found = self._cache.get(key)
         if found is not None:
             self._cache.move_to_end(key)
@@ -93,22 +100,25 @@ class Engine:
         if self._refused is not None and self._refused[0] == key:
             return self._refused[1]
         self.misses += 1
-        made = self._check(request, actor, key)
+        made = self._check(query, request.operation_name, actor, key)
         if isinstance(made, Answer):
             # Transports ask for the kind of an operation and then execute it: the second look costs nothing.
             self._refused = (key, made)
-        elif len(request.query) <= LONGEST_CACHED_DOCUMENT:
+        elif len(query) <= LONGEST_CACHED_DOCUMENT:
             self._cache[key] = made
             if len(self._cache) > self._settings.plan_cache_size:
                 self._cache.popitem(last=False)
         return made
 
-    def _check(self, request: Request, actor: Actor, key: Hashable) -> Prepared | Answer:
+    def _check(self, query: str, operation_name: str | None, actor: Actor, key: Hashable) -> Prepared | Answer:
+        refused = self._documents.refusal(query)
+        if refused is not None:
+            return refused
         try:
-            document = parse(request.query, max_tokens=self._settings.max_tokens, no_location=False)
+            document = parse(query, max_tokens=self._settings.max_tokens, no_location=False)
         except GraphQLSyntaxError as error:
             return refuse([error], "GRAPHQL_PARSE_FAILED")
-        operation = _operation(document, request.operation_name)
+        operation = _operation(document, operation_name)
         if isinstance(operation, Answer):
             return operation
         errors = validate(self.schema, document, hide_suggestions=not actor.signed_in)

@@ -14,6 +14,7 @@ from patrongraph.graph.door import Credentials, Door, Headers, Receive, Scope, S
 from patrongraph.graph.engine import Answer, Request
 from patrongraph.graph.limits import (
     BAD_REQUEST,
+    REQUEST_PARTS,
     Gone,
     Malformed,
     decode,
@@ -136,7 +137,7 @@ def request_from_address(query_string: bytes, limit: int) -> Request:
         raise Malformed(400, BAD_REQUEST, "The address is not percent-encoded UTF-8.") from None
     payload: dict[str, object] = {}
     for name, value in pairs:
-        if name not in ("query", "operationName", "variables", "extensions"):
+        if name not in REQUEST_PARTS:
             continue
         if name in payload:
             raise Malformed(400, BAD_REQUEST, f"The address names {name} twice.")

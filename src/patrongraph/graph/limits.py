@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from patrongraph.graph.documents import plain_id, sha256
 from patrongraph.graph.engine import Request
 
 Receive = Callable[[], Awaitable[Any]]
@@ -19,7 +20,8 @@ BODY_SECONDS = 30.0
 
 BAD_REQUEST = "BAD_REQUEST"
 BAD_INPUT = "BAD_INPUT"
-_NAMES = ("query", "operationName", "variables", "extensions")
+REQUEST_PARTS = ("query", "documentId", "operationName", "variables", "extensions")
+_SHA256 = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
 _ESCAPED_NUL = re.compile(r"\\u(?:0000|\{0+\})")
 
 
@@ -118,7 +120,7 @@ def refuse_repeated(text: bytes, what: str = "The request body") -> None:
 def request_from_body(body: bytes, what: str = "The request body") -> Request:
     """Return the GraphQL request in a JSON text; `what` names it in errors. Raises Malformed."""
     payload = decode(body, what)
-    if any(body.count(b'"%s"' % name.encode()) > 1 for name in _NAMES):
+    if any(body.count(b'"%s"' % name.encode()) > 1 for name in REQUEST_PARTS):
         refuse_repeated(body, what)
     return request_from(payload)
 
@@ -133,9 +135,7 @@ def request_from(payload: Any) -> Request:
     operation_name = payload.get("operationName")
     variables = payload.get("variables")
     extensions = payload.get("extensions")
-    if query is None:
-        raise bad("query is missing; it holds the GraphQL document as a string.")
-    if not isinstance(query, str):
+    if query is not None and not isinstance(query, str):
         raise bad("query must be a string.")
     if operation_name is not None and not isinstance(operation_name, str):
         raise bad("operationName must be a string or null.")
@@ -143,11 +143,41 @@ def request_from(payload: Any) -> Request:
         raise bad("variables must be an object or null.")
     if extensions is not None and not isinstance(extensions, dict):
         raise bad("extensions must be an object or null.")
+    document_id = _document_id(payload.get("documentId"), extensions or {})
+    if query is None:
+        if document_id is None:
+            raise bad("query is missing; it holds the GraphQL document as a string, unless documentId names one.")
+        query = ""
+    elif document_id is not None:
+        _check_hash(query, document_id)
+        document_id = None
     if "\x00" in query or ("\\u" in query and _ESCAPED_NUL.search(query)):
         raise Malformed(400, BAD_INPUT, "The query holds the character U+0000, which cannot be stored.")
     if variables:
         _check_values(variables)
-    return Request(query, operation_name, variables or {}, extensions or {})
+    return Request(query, operation_name, variables or {}, extensions or {}, document_id)
+
+
+def _document_id(given: Any, extensions: dict[str, Any]) -> str | None:
+    """Return the id of a persisted document: documentId of GraphQL over HTTP, or the extension of Apollo's clients."""
+    if given is None:
+        persisted = extensions.get("persistedQuery")
+        if persisted is None:
+            return None
+        if not isinstance(persisted, dict) or persisted.get("version", 1) != 1:
+            raise bad("extensions.persistedQuery must be an object of version 1 with a sha256Hash.")
+        given = persisted.get("sha256Hash")
+        if not isinstance(given, str):
+            raise bad("extensions.persistedQuery.sha256Hash must be a string.")
+    if not isinstance(given, str):
+        raise bad("documentId must be a string or null.")
+    return given
+
+
+def _check_hash(query: str, document_id: str) -> None:
+    # The text is what runs. An id beside it that is another's shows a client that was built wrongly.
+    if _SHA256.fullmatch(document_id) and plain_id(document_id) != sha256(query):
+        raise Malformed(400, BAD_INPUT, "The document's id is not the sha256 of query; send one of the two.")
 
 
 def _check_values(variables: dict[str, Any]) -> None:

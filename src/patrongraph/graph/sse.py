@@ -38,7 +38,10 @@ class GraphQLOverSSE:
         self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: 4xx with JSON when nothing was executed, else a stream of events."""
+        """Answer one request: 4xx with JSON when it is malformed, else a stream of events.
+
+        An operation that is refused is told so in an event, as the protocol asks: EventSource shows no other answer.
+        """
         headers: dict[bytes, bytes] = dict(scope["headers"])
         request_id = doors.request_id(headers)
         try:
@@ -70,8 +73,6 @@ class GraphQLOverSSE:
         context = Context(actor, request_id, doors.client(scope))
         found = await self._start(request, context, kind)
         if isinstance(found, Answer):
-            if not found.executed:
-                return Reply(max(found.status, 400), found.body)
             found = _once(found.body)
         return _Stream(door, found, credentials, context)
 

@@ -93,8 +93,10 @@ class _Socket:
         except _Gone:
             pass
         except Exception as error:  # the last resort of a door
-            doors.fault(error, self._request_id)
-            await self._close(1011, "Internal error")
+            status, _ = doors.fault(error, self._request_id)
+            # A client comes back after 1013, and gives up after 4500.
+            again = status == 503
+            await self._close(1013 if again else 4500, "Try again later" if again else "Internal server error")
         finally:
             self._closed = True
             watch.cancel()
@@ -138,7 +140,7 @@ class _Socket:
     async def _handle(self, message: Any) -> None:
         text = message.get("text")
         if text is None:
-            raise _Close(4400, "Only text frames are understood")
+            raise _Close(4400, "Only text frames in UTF-8 are understood")
         if len(text) > self._door.max_body_bytes:
             raise _Close(1009, "Message too big")
         try:
