@@ -13,7 +13,7 @@ TEST_WORKERS ?= 2
 SEEDS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check schema migrate bench wipe torture crashpoints conformance fuzz lock
+.PHONY: help up test check schema migrate bench wipe torture crashpoints conformance fuzz matrix lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ conformance: $(CLIENTS) ## The protocols' own audits and clients against a runni
 
 fuzz: $(DEV) ## Throw drawn bytes, values and operations at a running API (SECONDS=600 for each target, FUZZ_SEED=… again)
 	FUZZ_SECONDS=$(or $(SECONDS),20) $(BIN)/python -m pytest -n 0 -s tests/fuzz
+
+matrix: $(DEV) ## Ask everything as own, other library, anonymous and patron, with and without permission; print the counts
+	$(BIN)/python -m pytest -n 0 tests/matrix
 
 # The lock holds for Linux and macOS and every Python from 3.11 on (markers), and names no index.
 lock: python ## Pin every dependency anew in requirements/*.txt

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -210,19 +210,31 @@ async def _pools_to_close() -> AsyncIterator[None]:
     await db.close_pools()
 
 
+@pytest.fixture(scope="session")
+def empty(
+    settings: Settings, seeded_tables: list[str], valkey: "Redis", _pools_to_close: None
+) -> Callable[[], Awaitable[None]]:
+    """Opens the pools if need be, and empties the database, the Valkey database and the data directory."""
+
+    async def emptied() -> None:
+        if db._pools.reads is None:
+            await db.open_pools(settings)
+        await db.rows("SELECT public.test_empty_tables($1::text[])", seeded_tables)
+        await valkey.flushdb()
+        for left in settings.data_dir.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        use_settings(settings)
+
+    return emptied
+
+
 @pytest_asyncio.fixture
-async def database(settings: Settings, seeded_tables: list[str], valkey: "Redis", _pools_to_close: None) -> ModuleType:
+async def database(empty: Callable[[], Awaitable[None]]) -> ModuleType:
     """The `db` module with open pools on a database, Valkey database and data directory that are empty.
 
     A test that closes the pools (the application's lifespan does) is fine: the next one opens them again.
     """
-    if db._pools.reads is None:
-        await db.open_pools(settings)
-    await db.rows("SELECT public.test_empty_tables($1::text[])", seeded_tables)
-    await valkey.flushdb()
-    for left in settings.data_dir.iterdir():
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
-    use_settings(settings)
+    await empty()
     return db
 
 

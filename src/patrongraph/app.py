@@ -232,8 +232,9 @@ def make_server(settings: Settings, app: ASGIApp | None = None) -> Server:
 
 def main() -> None:
     """Serve with the settings of the environment, logging JSON lines to standard error."""
-    logs.configure()
-    asyncio.run(make_server(get_settings()).serve())
+    settings = get_settings()
+    logs.configure(settings.log_level)
+    asyncio.run(make_server(settings).serve())
 
 
 __all__ = ["Application", "Server", "create_app", "main", "make_door", "make_server"]

@@ -12,8 +12,9 @@ import orjson
 _PACKAGE = Path(__file__).resolve().parent
 
 # Loggers whose messages are ours, or fixed texts with ports and process ids. Of any other only the name is
-# written: their messages quote SQL, arguments and exceptions.
-_TRUSTED = frozenset({"patrongraph", "uvicorn", "uvicorn.error"})
+# written: their messages quote SQL, arguments and exceptions. The server's are fixed texts from INFO on; below, it
+# writes down every frame of every socket, with headers and payloads.
+_SERVER = frozenset({"uvicorn", "uvicorn.error"})
 _SILENT = ("uvicorn.access", "strawberry.execution", "tortoise", "tortoise.db_client", "websockets", "python_multipart")
 _FIELDS = ("request_id", "job_id", "actor", "library_id", "status", "code", "error", "where")
 
@@ -38,7 +39,8 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; an attached exception is reduced to its class and place."""
-        trusted = record.name in _TRUSTED or record.name.startswith("patrongraph.")
+        of_server = record.name in _SERVER and record.levelno >= logging.INFO
+        trusted = of_server or record.name == "patrongraph" or record.name.startswith("patrongraph.")
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

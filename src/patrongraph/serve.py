@@ -107,7 +107,7 @@ def serve(listen: str | None, socket_fd: int | None, stop_with_stdin: bool) -> N
             _end_with_stdin()
         else:
             click.echo(f"PatronGraph API on {url_of(bound)}/graphql (Ctrl-C stops it)", err=True)
-        logs.configure()
+        logs.configure(get_settings().log_level)
         run_api(bound)
 
 
@@ -122,7 +122,7 @@ def worker(stop_with_stdin: bool) -> None:
             _end_with_stdin()
         else:
             click.echo("PatronGraph worker (Ctrl-C stops it)", err=True)
-        logs.configure()
+        logs.configure(get_settings().log_level)
         from patrongraph.workers.main import main
 
         main(settings)

@@ -36,6 +36,11 @@ class Settings(BaseSettings):
         default="tombstones.ndjson",
         description="File in which the worker writes down erasures, outside of the database; empty for none",
     )
+    log_level: str = Field(
+        default="INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="Least severity that is logged; ids only, always",
+    )
     listen: str = Field(default="127.0.0.1:8000", description="Address and port of the API")
 
     pool_size: int = Field(default=16, ge=1, le=500, description="Connections for compiled reads, per process")

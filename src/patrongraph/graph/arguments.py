@@ -18,6 +18,7 @@ from graphql.language import Node, ObjectValueNode, VariableDefinitionNode, Vari
 from patrongraph.context import Actor
 from patrongraph.db import storable
 from patrongraph.graph.ids import BadArgument
+from patrongraph.graph.values import wrong_variables
 
 Convert = Callable[[Any], Any]
 NO_VARIABLES = VariableValues({}, {})
@@ -51,8 +52,8 @@ class Variables:
         found = [get_variable_signature(schema, definition) for definition in definitions]
         self._signatures = [each for each in found if isinstance(each, GraphQLVariableSignature)]
 
-    def coerce(self, inputs: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
-        """Return the values, or what is wrong with them."""
+    def coerce(self, inputs: Mapping[str, Any], *, hints: bool) -> VariableValues | list[GraphQLError]:
+        """Return the values, or what is wrong with them; with hints the errors name what exists."""
         sources: dict[str, VariableValueSource] = {}
         coerced: dict[str, Any] = {}
         for signature in self._signatures:
@@ -60,7 +61,12 @@ class Variables:
             value = Undefined if given is Undefined else coerce_input_value(given, signature.type)
             if value is Undefined:
                 # Absent or wrong: the long way knows defaults and words of errors.
-                return get_variable_values(self._schema, self._definitions, dict(inputs))
+                found = get_variable_values(self._schema, self._definitions, dict(inputs))
+                return (
+                    found
+                    if isinstance(found, VariableValues)
+                    else wrong_variables(self._signatures, inputs, hints=hints)
+                )
             sources[signature.name] = VariableValueSource(signature, given)
             coerced[signature.name] = value
         return VariableValues(sources, coerced)

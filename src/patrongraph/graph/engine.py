@@ -18,7 +18,6 @@ from graphql import (
     OperationType,
     execute,
     parse,
-    validate,
 )
 from graphql.execution.values import VariableValues
 
@@ -29,11 +28,12 @@ from patrongraph.graph.access import Walk
 from patrongraph.graph.arguments import NO_VARIABLES, Call, FieldArguments, Variables
 from patrongraph.graph.compiler import Compiler, Statement
 from patrongraph.graph.declare import Pages, RootRow, RootRows, Watched
-from patrongraph.graph.errors import Answer, masked, refuse, refuse_with, shown
+from patrongraph.graph.errors import Answer, masked, not_allowed, refuse, refuse_with, shown
 from patrongraph.graph.feeds import Feeds
 from patrongraph.graph.ids import BadArgument
 from patrongraph.graph.plans import Plans, Prepared
 from patrongraph.graph.selection import Fragments, Selector, declaration_of
+from patrongraph.graph.values import check, unreadable, wrong_argument
 from patrongraph.permissions import Forbidden
 from patrongraph.settings import Settings
 
@@ -117,11 +117,11 @@ class Engine:
         try:
             document = parse(query, max_tokens=self._settings.max_tokens, no_location=False)
         except GraphQLSyntaxError as error:
-            return refuse([error], "GRAPHQL_PARSE_FAILED")
+            return refuse([unreadable(error)], "GRAPHQL_PARSE_FAILED")
         operation = _operation(document, operation_name)
         if isinstance(operation, Answer):
             return operation
-        errors = validate(self.schema, document, hide_suggestions=not actor.signed_in)
+        errors = check(self.schema, document, hints=actor.signed_in)
         if errors:
             return refuse(errors, "GRAPHQL_VALIDATION_FAILED")
         fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
@@ -158,23 +158,23 @@ class Engine:
             found.append((key, nodes, definition))
         return found
 
-    def _variables(self, prepared: Prepared, request: Request) -> VariableValues | Answer:
+    def _variables(self, prepared: Prepared, request: Request, actor: Actor) -> VariableValues | Answer:
         if prepared.variables is None:
             return NO_VARIABLES
-        found = prepared.variables.coerce(request.variables)
+        found = prepared.variables.coerce(request.variables, hints=actor.signed_in)
         return found if isinstance(found, VariableValues) else refuse(found, "BAD_VARIABLES")
 
     def _ready(self, request: Request, actor: Actor) -> tuple[Prepared, VariableValues] | Answer:
         prepared = self._prepare(request, actor)
         if isinstance(prepared, Answer):
             return prepared
-        variables = self._variables(prepared, request)
+        variables = self._variables(prepared, request, actor)
         if isinstance(variables, Answer):
             return variables
         try:
             cost, most = prepared.cost(variables), self._settings.max_cost
         except GraphQLError as error:  # a nullable variable that is null where its argument must not be
-            return refuse([error], "BAD_VARIABLES")
+            return _without_a_value(error)
         if cost > most:
             return refuse_with(
                 f"This operation may touch {cost} rows and {most} are allowed: ask for smaller pages.",
@@ -198,17 +198,18 @@ class Engine:
 
     async def _compiled(self, prepared: Prepared, variables: VariableValues, context: Context) -> Answer:
         call = Call(variables, context.actor)
+        statements, asked = [], ""
         try:
-            statements = []
             for key, nodes, definition in prepared.roots or ():
+                asked = f"Query.{nodes[0].name.value}"
                 statement = self._statement(prepared, variables, context.actor, nodes, definition)
                 statements.append((key, statement, statement.parameters(call)))
         except BadArgument as bad:
             return refuse_with(str(bad), "BAD_ARGUMENT")
         except Forbidden as forbidden:
-            return refuse_with(str(forbidden), "FORBIDDEN", 403)
+            return refuse([not_allowed(forbidden, asked)], "FORBIDDEN", 403)
         except GraphQLError as error:  # likewise, in an argument or a directive that costs nothing
-            return refuse([error], "BAD_VARIABLES")
+            return _without_a_value(error)
         parts = []
         try:
             async with read_pool().acquire() as connection:
@@ -256,10 +257,13 @@ class Engine:
         )
         result = await result if hasattr(result, "__await__") else result
         if result.data is None and result.errors and all(not error.path for error in result.errors):
-            return refuse(result.errors, "BAD_REQUEST")
+            return refuse(
+                [wrong_argument(error) or masked(error, context.request_id) for error in result.errors], "BAD_REQUEST"
+            )
         envelope: dict[str, Any] = {"data": result.data}
         if result.errors:
-            envelope["errors"] = [shown(error, context.request_id) for error in result.errors]
+            root = prepared.operation.operation.value.capitalize()
+            envelope["errors"] = [shown(error, context.request_id, root) for error in result.errors]
         return Answer(orjson.dumps(envelope), executed=True)
 
     async def read(self, running: Operation, info: Any, key: int | list[int] | None) -> Any:
@@ -291,7 +295,7 @@ class Engine:
         except BadArgument as bad:
             return refuse_with(str(bad), "BAD_ARGUMENT")
         except GraphQLError as error:
-            return refuse([error], "BAD_VARIABLES")
+            return _without_a_value(error)
         actor = context.actor
 
         async def read(row_key: int) -> bytes | None:
@@ -323,6 +327,12 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
         if one.name and one.name.value == name:
             return one
     return refuse_with("The document holds no operation of that operationName.", "OPERATION_RESOLUTION_FAILED")
+
+
+def _without_a_value(error: GraphQLError) -> Answer:
+    return refuse(
+        [wrong_argument(error) or GraphQLError("A variable has no value where one is needed.")], "BAD_VARIABLES"
+    )
 
 
 def _has_directives(operation: OperationDefinitionNode, fragments: Fragments) -> bool:

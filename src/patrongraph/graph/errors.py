@@ -7,10 +7,11 @@ from typing import Any
 
 import asyncpg
 import orjson
-from graphql import GraphQLError
+from graphql import FieldNode, GraphQLError
 
 from patrongraph import logs
 from patrongraph.graph.ids import BadArgument
+from patrongraph.graph.values import wrong_argument
 from patrongraph.permissions import Forbidden
 
 log = logging.getLogger("patrongraph.graph")
@@ -69,16 +70,28 @@ def masked(error: BaseException, request_id: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": "INTERNAL"})
 
 
-def shown(error: GraphQLError, request_id: str) -> dict[str, Any]:
-    """Return one error of an execution, masked unless it was meant for the client."""
+def not_allowed(forbidden: Forbidden, field: str) -> GraphQLError:
+    """Return the refusal of a field for its arguments, with the same extensions as one for the field itself."""
+    extensions = {"code": "FORBIDDEN", "field": field, "permission": forbidden.permission.value}
+    return GraphQLError(str(forbidden), extensions=extensions)
+
+
+def shown(error: GraphQLError, request_id: str, root: str) -> dict[str, Any]:
+    """Return one error of an execution, masked unless it was meant for the client; `root` is Query or Mutation."""
     original = error.original_error
     if original is None or isinstance(original, GraphQLError):
-        return dict(with_code(error, "BAD_REQUEST").formatted)
+        # What graphql-core says itself is about an argument, or quotes a value that a field could not have.
+        argument = wrong_argument(error)
+        if argument is not None:
+            return dict(with_code(argument, "BAD_VARIABLES").formatted)
+        return {**masked(error, request_id).formatted, "path": error.path}
     if isinstance(original, BadArgument):
         visible = GraphQLError(str(original), error.nodes, path=error.path, extensions={"code": "BAD_ARGUMENT"})
         return dict(visible.formatted)
     if isinstance(original, Forbidden):
-        visible = GraphQLError(str(original), error.nodes, path=error.path, extensions={"code": "FORBIDDEN"})
+        names = [node.name.value for node in error.nodes or () if isinstance(node, FieldNode)]
+        refused = not_allowed(original, ".".join([root, *names[:1]]))
+        visible = GraphQLError(refused.message, error.nodes, path=error.path, extensions=refused.extensions)
         return dict(visible.formatted)
     hidden = masked(original, request_id)
     return {**hidden.formatted, "path": error.path}

@@ -2,6 +2,7 @@
 
 import re
 
+_QUOTABLE = re.compile(r"[a-z]{2,8}_[0-9]{1,29}")
 _SHAPE = re.compile(r"([a-z]{2,8})_([1-9][0-9]{0,17})\Z")
 
 
@@ -9,11 +10,16 @@ class BadArgument(ValueError):  # noqa: N818 - reads as the client's mistake tha
     """An argument that has the right GraphQL type and still cannot be right; the message is for the client."""
 
 
+def said(text: str) -> str:
+    """Return an id to quote in a message; anything that does not look like one may be a name or a PIN."""
+    return repr(text) if _QUOTABLE.fullmatch(text) else "This text"
+
+
 def split_id(text: str) -> tuple[str, int]:
     """Return prefix and key of an id such as pat_12. Raises BadArgument."""
     match = _SHAPE.match(text)
     if match is None:
-        raise BadArgument(f"{text[:40]!r} is not an id; an id looks like pat_12.")
+        raise BadArgument(f"{said(text)} is not an id; an id looks like pat_12.")
     return match[1], int(match[2])
 
 
@@ -21,7 +27,7 @@ def decode_id(prefix: str, text: str) -> int:
     """Return the key in an id of that prefix. Raises BadArgument for any other text."""
     found, key = split_id(text)
     if found != prefix:
-        raise BadArgument(f"{text[:40]!r} is not the id of this type; it should begin with {prefix}_.")
+        raise BadArgument(f"{said(text)} is not the id of this type; it should begin with {prefix}_.")
     return key
 
 

@@ -52,7 +52,7 @@ class JobItem(Node):
     id: strawberry.ID = key()
     patron_id: strawberry.ID = expression("'pat_' || {t}.patron_id", "Id of the patron, who may be gone by now.")
     patron: Annotated["Patron", strawberry.lazy("patrongraph.patrons.types")] | None = one(
-        "{t}.id = {p}.patron_id", "The patron; null once erased."
+        "{t}.id = {p}.patron_id", "The patron; null once erased.", permission=Permission.PATRONS_VIEW
     )
     state: JobItemState = column("state", "What became of it.")
     codes: list[str] = column(

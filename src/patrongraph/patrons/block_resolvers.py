@@ -7,7 +7,7 @@ import strawberry
 
 from patrongraph.graph.declare import mutation, read_back
 from patrongraph.graph.engine import Operation
-from patrongraph.graph.ids import BadArgument, split_id
+from patrongraph.graph.ids import BadArgument, said, split_id
 from patrongraph.jobs.problems import IdempotencyMismatch
 from patrongraph.patrons import blocks
 from patrongraph.patrons.problems import AlreadyLifted, BlockExpired, CommentRequired
@@ -25,7 +25,7 @@ def block_key(text: str) -> int:
         prefix, key = "", 0
     if prefix != "block":
         raise BadArgument(
-            f"{text[:40]!r} is not the id of a block placed by staff; such an id begins with block_. The block for"
+            f"{said(text)} is not the id of a block placed by staff; such an id begins with block_. The block for"
             " debts, an inactive or an expired account has no id and is not lifted by hand: blockReasons says what"
             " ends it."
         )
