@@ -11,9 +11,10 @@ SCALE ?= 1
 TESTS ?= tests
 TEST_WORKERS ?= 2
 SEEDS ?= 1
+UPGRADE ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check schema migrate bench wipe torture crashpoints conformance fuzz matrix lock
+.PHONY: help up test check schema migrate bench wipe torture crashpoints conformance fuzz matrix rolling subscribers lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,16 +62,24 @@ fuzz: $(DEV) ## Throw drawn bytes, values and operations at a running API (SECON
 matrix: $(DEV) ## Ask everything as own, other library, anonymous and patron, with and without permission; print the counts
 	$(BIN)/python -m pytest -n 0 tests/matrix
 
+rolling: $(DEV) ## Restart two APIs and two workers one by one during a purge (PATRONS=50000)
+	$(BIN)/python -m tests.rolling --patrons $(or $(PATRONS),50000)
+
+subscribers: $(DEV) ## 1,000 subscribers follow a purge, 100 never read; writes bench/subscribers.json
+	$(BIN)/python -m bench.subscribers
+
 # The lock holds for Linux and macOS and every Python from 3.11 on (markers), and names no index.
 lock: python ## Pin every dependency anew in requirements/*.txt
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet uv
-	$(call pin,run,--group build)
-	$(call pin,dev,--group build --group dev)
+	$(call pin,run,pyproject.toml --extra embedded --group build)
+	$(call pin,dev,pyproject.toml --extra embedded --extra otel --group build --group dev)
+	$(call pin,image,pyproject.toml --extra otel)
+	$(call pin,build,--group build)
 
 define pin
-	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
-		--extra embedded $(2) --generate-hashes --upgrade --no-header --no-annotate \
+	$(VENV)-lock/bin/uv pip compile $(2) --quiet --universal --python-version 3.11 \
+		--generate-hashes $(UPGRADE) --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --output-file requirements/$(1).txt
 	@if grep -n '://' requirements/$(1).txt; then echo "requirements/$(1).txt names a host"; exit 1; fi
 endef

@@ -102,9 +102,9 @@ class House:
         """Start the product's API as one process."""
         return self.start_server("api", "patrongraph.app:create_app", "--factory")
 
-    def start_worker(self) -> Child:
+    def start_worker(self, **variables: str) -> Child:
         """Start the product's worker."""
-        return self.start("worker", "-m", "patrongraph", "worker")
+        return self.start("worker", "-m", "patrongraph", "worker", **variables)
 
     def start_reference(self) -> Child:
         """Start the bare application with the hand-written statements."""

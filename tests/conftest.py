@@ -181,6 +181,8 @@ def settings(request: pytest.FixtureRequest, worker_number: int) -> Iterator[Set
             data_dir=data_dir,
             listen="127.0.0.1:0",
             at_rest_window="",
+            metrics_listen="",
+            worker_metrics_listen="",
         )
         use_settings(made)
         yield made

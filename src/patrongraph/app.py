@@ -14,10 +14,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from patrongraph import db, health, logs
+from patrongraph import db, health, logs, metrics
 from patrongraph.context import Actor
 from patrongraph.downloads import Downloads, patron_data_schema
 from patrongraph.exports.json_schema import FILE_NAME
+from patrongraph.gauges import ApiGauges
 from patrongraph.graph import door as doors
 from patrongraph.graph.door import BadCredentials, Door
 from patrongraph.graph.engine import Engine
@@ -98,7 +99,7 @@ class Application(Starlette):
         await receive()
         async with contextlib.AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(opened(self._settings))
+                await stack.enter_async_context(opened(self._settings, self.door.engine))
             except Exception as error:  # whatever it is, its text may hold an address with a password
                 logs.fault(doors.logger, error)
                 what = "the database cannot be reached" if isinstance(error, UNAVAILABLE) else "see above"
@@ -153,14 +154,18 @@ def _http_error(error: HTTPException) -> Response:
 
 
 @contextlib.asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[None]:
-    """Hold open what the API works with: the pools, the bell, and the reader of the progress stream."""
+async def opened(settings: Settings, engine: Engine) -> AsyncIterator[None]:
+    """Hold open what the API works with: the pools, the bell, the progress stream's reader, its metrics."""
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(db.close_pools)
         await db.open_pools(settings)
         stack.push_async_callback(progress.close_progress)
         await progress.open_progress(settings)
         await stack.enter_async_context(progress.ProgressReader(settings))
+        listener = metrics.listen(settings.metrics_listen)
+        if listener is not None:
+            stack.enter_context(ApiGauges(settings, engine))
+            stack.push_async_callback(asyncio.to_thread, listener.close)
         yield
 
 

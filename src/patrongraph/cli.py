@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from patrongraph import __version__
 from patrongraph.embedded import Servers, Unavailable, kept_secret
-from patrongraph.settings import Settings, get_settings, use_settings
+from patrongraph.settings import Settings, UnreadableFile, get_settings, use_settings
 from patrongraph.terminal import CANNOT_OPEN, cannot_open
 
 # Command → where it is written: `patrongraph.<feature>.commands:<function>`. A feature adds a line here.
@@ -125,6 +125,8 @@ def main(ctx: click.Context) -> None:
     except ValidationError as error:
         lines = [f"PATRONGRAPH_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
         raise click.ClickException("these settings are not right:\n  " + "\n  ".join(lines)) from None
+    except UnreadableFile as error:
+        raise click.ClickException(str(error)) from None
     ctx.obj = local_servers
 
 

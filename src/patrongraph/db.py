@@ -1,7 +1,9 @@
 """The only door to PostgreSQL: a pool for compiled reads, transactions for actions, and rows() for raw SQL."""
 
+import logging
+import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,7 +22,11 @@ MODEL_MODULES = [
     )
 ]  # fmt: skip
 
+log = logging.getLogger(__name__)
+
 OWN_CLOSE_SECONDS = 5.0
+REPLICA_CONNECT_SECONDS = 2.0
+REPLICA_AWAY_SECONDS = 5.0
 
 _transaction: ContextVar["asyncpg.Connection[asyncpg.Record] | None"] = ContextVar("transaction", default=None)
 
@@ -36,6 +42,8 @@ class PooledConnection(asyncpg.Connection):
 @dataclass(slots=True)
 class _Pools:
     reads: "asyncpg.Pool[asyncpg.Record] | None" = None
+    replica: "asyncpg.Pool[asyncpg.Record] | None" = None
+    replica_away_until: float = 0.0
 
 
 _pools = _Pools()
@@ -82,9 +90,17 @@ async def _set_json_codec(connection: Any) -> None:
 async def open_pools(settings: Settings) -> None:
     """Open Tortoise and the read pool. Raises OSError or asyncpg.PostgresError when the database is away."""
     await Tortoise.init(config=tortoise_config(settings), _enable_global_fallback=True)
-    _pools.reads = await asyncpg.create_pool(
-        settings.database_url,
-        min_size=1,
+    _pools.reads = await _open_reads(settings, settings.database_url, min_size=1)
+    if settings.read_database_url:
+        # Nothing is connected yet: the replica may be away, now as later.
+        url, seconds = settings.read_database_url, REPLICA_CONNECT_SECONDS
+        _pools.replica = await _open_reads(settings, url, min_size=0, timeout=seconds)
+
+
+async def _open_reads(settings: Settings, url: str, **more: Any) -> "asyncpg.Pool[asyncpg.Record]":
+    return await asyncpg.create_pool(
+        url,
+        **more,
         max_size=settings.pool_size,
         connection_class=PooledConnection,
         init=_set_json_codec,
@@ -102,10 +118,39 @@ async def open_pools(settings: Settings) -> None:
 
 async def close_pools() -> None:
     """Close what open_pools opened."""
+    if _pools.replica is not None:
+        await _pools.replica.close()
+        _pools.replica = None
     if _pools.reads is not None:
         await _pools.reads.close()
         _pools.reads = None
     await Tortoise.close_connections()
+
+
+def pool_use() -> dict[str, tuple[int, int, int]]:
+    """Return for each pool its connections, those of them that are idle, and how many it may have."""
+    pools: dict[str, Any] = {"read": _pools.reads, "replica": _pools.replica}
+    with suppress(Exception):  # not opened, or closing: there is nothing to tell
+        pools["write"] = Tortoise.get_connection("default")._pool
+    return {
+        name: (pool.get_size(), pool.get_idle_size(), pool.get_max_size())
+        for name, pool in pools.items()
+        if pool is not None
+    }
+
+
+def replica_pool() -> "asyncpg.Pool[asyncpg.Record] | None":
+    """Return the pool of the replica, for queries and nothing else: it lags; None without one, or while it is away."""
+    if _pools.replica is None or time.monotonic() < _pools.replica_away_until:
+        return None
+    return _pools.replica
+
+
+def replica_failed(error: BaseException) -> None:
+    """Leave the replica alone for a while, unless the statement only met what it was replaying."""
+    log.warning("the replica does not serve: %s", type(error).__name__)
+    if not isinstance(error, asyncpg.SerializationError):
+        _pools.replica_away_until = time.monotonic() + REPLICA_AWAY_SECONDS
 
 
 def read_pool() -> "asyncpg.Pool[asyncpg.Record]":

@@ -20,8 +20,8 @@ from patrongraph.exports import actions as exports
 from patrongraph.exports.keys import master_keys
 from patrongraph.graph import documents
 from patrongraph.imports.dropfolder import place_of, probe
-from patrongraph.jobs import progress
-from patrongraph.settings import Settings, get_settings
+from patrongraph.jobs import heartbeat
+from patrongraph.settings import Settings, from_file, get_settings
 from patrongraph.storage import StorageError
 from patrongraph.terminal import answers, without_password
 
@@ -233,10 +233,8 @@ async def _valkey(settings: Settings) -> Finding:
 
 
 async def _worker(settings: Settings) -> Finding:
-    # A worker says every 15 s that it lives, by a key that expires.
-    async with _client(settings) as client:
-        seen = await client.exists(f"{progress.queue_name(settings)}:health-check")
-    words = "at least one is alive" if seen else "none is alive: `patrongraph worker` starts one"
+    seen = await heartbeat.count(settings, ANSWER_SECONDS)
+    words = f"{seen} alive" if seen else "none is alive: `patrongraph worker` starts one"
     return Finding("worker", bool(seen), words)
 
 
@@ -292,6 +290,8 @@ def shown(settings: Settings) -> list[str]:
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         source = "environment" if name in settings.model_fields_set else "default"
+        if from_file(name):
+            source = "a file"
         if isinstance(value, SecretStr):
             kept = secret_key_file(settings)
             made = name == "secret_key" and kept.exists()

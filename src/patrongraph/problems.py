@@ -7,6 +7,8 @@ from typing import Any
 import strawberry
 from strawberry.extensions import FieldExtension
 
+from patrongraph import metrics
+
 
 @strawberry.enum(description="Every way the API says no to a mutation.")
 class ProblemCode(StrEnum):
@@ -121,4 +123,5 @@ class RefusedToProblem(FieldExtension):
         try:
             return await next_(source, info, **kwargs)
         except Refused as refused:
+            metrics.PROBLEMS.labels(info.field_name, refused.problem.code.value).inc()
             return refused.problem

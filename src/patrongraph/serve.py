@@ -44,9 +44,11 @@ def url_of(bound: socket.socket) -> str:
 
 def run_api(bound: socket.socket) -> None:
     """Run the API on a bound socket until a signal."""
+    from patrongraph import tracing
     from patrongraph.app import make_server
     from patrongraph.graph.documents import BadDocuments
 
+    tracing.start("patrongraph-api")
     try:
         server = make_server(get_settings())
     except BadDocuments as bad:

@@ -1,23 +1,74 @@
 """Settings come from PATRONGRAPH_* variables, read here and nowhere else, once, into a frozen object."""
 
 import base64
+import os
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "PATRONGRAPH_"
+
+
+class UnreadableFile(Exception):  # noqa: N818 - what is wrong, as the operator reads it
+    """A PATRONGRAPH_…_FILE that cannot be read, or beside the variable itself."""
+
+
+class FromFiles(PydanticBaseSettingsSource):
+    """Reads a setting from the file that PATRONGRAPH_<SETTING>_FILE names: for secrets that no environment shows."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return the text of a setting's file without its last line end. Raises UnreadableFile."""
+        variable = f"{PREFIX}{field_name.upper()}"
+        path = os.environ.get(f"{variable}_FILE")
+        if not path:
+            return None, field_name, False
+        if variable in os.environ:
+            raise UnreadableFile(f"{variable} and {variable}_FILE are both set: choose one")
+        try:
+            return Path(path).read_text().rstrip("\r\n"), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not text"
+            raise UnreadableFile(f"{variable}_FILE names {path}, which cannot be read: {why}") from None
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what files say."""
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def from_file(name: str) -> bool:
+    """Return whether a file is named for a setting."""
+    return bool(os.environ.get(f"{PREFIX}{name.upper()}_FILE"))
+
+
+def traces_wanted() -> bool:
+    """Return whether OpenTelemetry's own variables ask for traces."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    exporter = os.environ.get("OTEL_TRACES_EXPORTER")
+    if exporter is not None:
+        return exporter.strip().lower() == "otlp"
+    return any(os.environ.get(f"OTEL_EXPORTER_OTLP_{part}") for part in ("ENDPOINT", "TRACES_ENDPOINT"))
 
 
 class Settings(BaseSettings):
     """Every setting with its unit and default; `patrongraph doctor` lists them."""
 
-    model_config = SettingsConfigDict(env_prefix="PATRONGRAPH_", frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: str = Field(default="", description="PostgreSQL address, postgresql://…")
-    redis_url: str = Field(default="", description="Valkey or Redis address, redis://…")
+    read_database_url: str = Field(
+        default="", description="A streaming replica of it, for queries alone; empty: queries ask the first"
+    )
+    redis_url: str = Field(default="", description="Valkey or Redis address, redis://… or redis+sentinel://…")
     redis_prefix: str = Field(default="patrongraph", min_length=1, description="Beginning of every Valkey key")
     secret_key: SecretStr = Field(default=SecretStr(""), description="Secret of at least 32 characters; peppers PINs")
     audit_keys: SecretStr = Field(
@@ -89,6 +140,29 @@ class Settings(BaseSettings):
         description="When data files are wiped of erased rows: HH:MM-HH:MM (UTC, or with a zone), always, or empty",
     )
 
+    metrics_listen: str = Field(
+        default="127.0.0.1:9464",
+        pattern=r"^(\S+:\d{1,5})?$",
+        description="Address and port where the API tells its metrics; empty: nowhere",
+    )
+    worker_metrics_listen: str = Field(
+        default="127.0.0.1:9465",
+        pattern=r"^(\S+:\d{1,5})?$",
+        description="Address and port where a worker tells its metrics; empty: nowhere",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from: arguments, variables, files that variables name."""
+        return init_settings, env_settings, FromFiles(settings_cls)
+
     @field_validator("at_rest_window")
     @classmethod
     def _is_a_window(cls, text: str) -> str:
@@ -111,6 +185,13 @@ class Settings(BaseSettings):
             raise ValueError("name the file or the folder of the documents in PATRONGRAPH_DOCUMENTS too")
         return mode
 
+    @field_validator("redis_url")
+    @classmethod
+    def _readable_sentinels(cls, url: str) -> str:
+        if url.startswith(SENTINEL):
+            sentinels(url)
+        return url
+
     @field_validator("export_keys")
     @classmethod
     def _readable_keys(cls, given: SecretStr) -> SecretStr:
@@ -121,7 +202,7 @@ class Settings(BaseSettings):
         """Return the variables that give a child process these settings; holds secrets, never log it."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {
-            f"PATRONGRAPH_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            f"{PREFIX}{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             for name, value in values.items()
         }
 
@@ -171,6 +252,38 @@ def parse_export_keys(text: str) -> dict[str, bytes]:
             raise ValueError(f"key {number} has the id of an earlier one")
         keys[found[1]] = base64.b64decode(found[2])
     return keys
+
+
+SENTINEL = "redis+sentinel://"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentinels:
+    """The Sentinels that know which Valkey is the primary of a name, and how to sign in to that."""
+
+    addresses: list[tuple[str, int]]
+    name: str
+    db: int
+    username: str | None
+    password: str | None
+
+
+def sentinels(url: str) -> Sentinels:
+    """Read redis+sentinel://user:password@host:26379,host:26379/name/0. Raises ValueError, naming no part of it."""
+    user, _, rest = url.removeprefix(SENTINEL).rpartition("@")
+    hosts, _, place = rest.partition("/")
+    name, _, number = place.partition("/")
+    addresses = [host.rpartition(":") for host in hosts.split(",")]
+    if not name or not all(host and port.isdecimal() for host, _, port in addresses) or not (number or "0").isdecimal():
+        raise ValueError("write redis+sentinel://user:password@host:26379,host:26379/name/0")
+    username, _, password = user.partition(":")
+    return Sentinels(
+        [(host.strip("[]"), int(port)) for host, _, port in addresses],
+        unquote(name),
+        int(number or 0),
+        unquote(username) or None,
+        unquote(password) or None,
+    )
 
 
 _in_use: list[Settings] = []

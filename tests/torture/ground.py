@@ -32,6 +32,7 @@ PREFIX = "patrongraph-torture-"
 QUICK: dict[str, Any] = {
     "job_poll_seconds": 0.25, "job_lease_seconds": 1.5, "chunk_loans": 100, "job_concurrency": 3,
     "max_body_bytes": 8_000_000, "at_rest_window": "",
+    "metrics_listen": "", "worker_metrics_listen": "",
 }  # fmt: skip
 
 
@@ -49,6 +50,7 @@ class Kept:
     alone: int = 0
     process: "asyncio.subprocess.Process | None" = None
     stopping: bool = False
+    restarting: bool = False
 
     async def keep(self) -> None:
         """Run it until stopping is set; its stdin is a pipe of ours, so that it never outlives us."""
@@ -60,7 +62,7 @@ class Kept:
                 )  # fmt: skip
             self.starts += 1
             code = await self.process.wait()
-            if not self.stopping and code != -signal.SIGKILL:
+            if not (self.stopping or self.restarting) and code != -signal.SIGKILL:
                 self.alone += 1
                 await asyncio.sleep(0.2)
 
@@ -71,6 +73,19 @@ class Kept:
         self.process.kill()
         self.kills += 1
         return True
+
+    async def restart(self) -> int | None:
+        """Ask it to stop with SIGTERM, wait until it has been started again, and return its exit code."""
+        asked, before = self.process, self.starts
+        if asked is None:
+            return None
+        self.restarting = True
+        asked.terminate()
+        code = await asked.wait()
+        while self.starts == before:
+            await asyncio.sleep(0.02)
+        self.restarting = False
+        return code
 
     async def stop(self, task: "asyncio.Task[None]") -> None:
         """End it for good: SIGTERM, and SIGKILL after ten seconds."""
@@ -98,7 +113,7 @@ class Ground:
     postgres_restarts: int = 0
     valkey_kills: int = 0
     flushes: int = 0
-    listening: socket.socket | None = None
+    listening: list[socket.socket] = field(default_factory=list)
     leave: bool = False
     at_rest: str = ""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -131,8 +146,9 @@ class Ground:
         """End every process that is kept, side by side."""
         await asyncio.gather(*(kept.stop(task) for kept, task in self.kept.items()))
         self.kept.clear()
-        if self.listening is not None:
-            self.listening.close()
+        for listening in self.listening:
+            listening.close()
+        self.listening.clear()
 
     async def __aexit__(self, *_: object) -> None:
         await self.end_processes()
@@ -170,12 +186,20 @@ class Ground:
 
     async def start_api(self, token: str) -> Api:
         """Keep an API running; its socket is ours, so that callers wait while it is away."""
-        self.listening = socket.socket()
-        self.listening.bind(("127.0.0.1", 0))
-        self.listening.listen(128)
-        fd = self.listening.fileno()
-        self.start("api", "patrongraph", "serve", "--socket-fd", str(fd), pass_fds=(fd,))
-        return Api(f"http://127.0.0.1:{self.listening.getsockname()[1]}", token)
+        return self._start_api(token, "api")
+
+    async def start_apis(self, token: str, count: int) -> list[Api]:
+        """Keep several running, each with a socket of its own."""
+        return [self._start_api(token, f"api-{number + 1}") for number in range(count)]
+
+    def _start_api(self, token: str, name: str) -> Api:
+        listening = socket.socket()
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(128)
+        self.listening.append(listening)
+        fd = listening.fileno()
+        self.start(name, "patrongraph", "serve", "--socket-fd", str(fd), pass_fds=(fd,))
+        return Api(f"http://127.0.0.1:{listening.getsockname()[1]}", token)
 
     async def restart_postgres(self, number: signal.Signals) -> None:
         """Crash PostgreSQL: SIGQUIT is `pg_ctl stop -m immediate`, SIGKILL is worse; then start it again."""

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest_asyncio
 from tests.clients import MODERN, sse
 from tests.exported import add_export
-from tests.fixtures_api import wait_until_ready
+from tests.fixtures_api import wait_until_ready, working
 from tests.transport.uploads import FORM, form
 
 from patrongraph.context import Actor, system_actor
 from patrongraph.exports.actions import create_link
 from patrongraph.jobs import actions as jobs
 from patrongraph.jobs import progress
+from patrongraph.jobs.heartbeat import heartbeat_key
 from patrongraph.jobs.models import JobKind
 from patrongraph.libraries import actions as libraries
 from patrongraph.permissions import ALL_PERMISSIONS
@@ -67,9 +68,27 @@ async def test_the_process_is_alive(api):
     assert "server" not in answer.headers
 
 
-async def test_it_is_ready(api):
+READY = {"status": "ok", "database": "ok", "migrations": "ok", "valkey": "ok", "workers": 1}
+
+
+async def test_without_a_worker_it_is_degraded(api):
     answer = await get(api, "/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "database": "ok", "valkey": "ok"})
+    assert (answer.status_code, answer.json()) == (200, READY | {"status": "degraded", "workers": 0})
+
+
+async def test_it_is_ready_while_a_worker_lives(api, settings, valkey, tmp_path):
+    with working(settings, tmp_path / "worker"):
+        async with asyncio.timeout(30):
+            while (await get(api, "/readyz")).json()["workers"] == 0:
+                await asyncio.sleep(0.05)
+        answer = await get(api, "/readyz")
+        assert (answer.status_code, answer.json()) == (200, READY)
+        assert 0 < await valkey.ttl(heartbeat_key(settings)) <= 60
+    # A worker that was stopped takes its name away; one that was killed is forgotten when its time is over.
+    assert (await get(api, "/readyz")).json() == READY | {"status": "degraded", "workers": 0}
+    now, _ = await valkey.time()
+    await valkey.zadd(heartbeat_key(settings), {"killed": now - 1, "alive": now + 20})
+    assert (await get(api, "/readyz")).json() == READY
 
 
 async def test_migrations_that_lack_make_it_unready(api, database):
@@ -82,7 +101,7 @@ async def test_migrations_that_lack_make_it_unready(api, database):
         )
     assert (answer.status_code, answer.json()) == (
         503,
-        {"status": "unavailable", "database": "1 migrations to apply: run `patrongraph migrate`", "valkey": "ok"},
+        READY | {"status": "unavailable", "migrations": "1 to apply: run `patrongraph migrate`", "workers": 0},
     )
 
 
@@ -107,7 +126,7 @@ async def test_without_valkey_it_is_degraded(api, settings, tmp_path):
         answer = await get(api, "/readyz")
         assert (answer.status_code, answer.json()) == (
             200,
-            {"status": "degraded", "database": "ok", "valkey": "away"},
+            READY | {"status": "degraded", "valkey": "away", "workers": "unknown"},
         )
     finally:
         process.terminate()

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from patrongraph import metrics
 from patrongraph.context import ANONYMOUS, Actor
 from patrongraph.graph.engine import Engine, Request
 from patrongraph.graph.errors import UNAVAILABLE, masked
@@ -174,6 +175,7 @@ def client(scope: Scope) -> str:
 
 def errors(message: str, code: str) -> bytes:
     """Return the envelope of one request error."""
+    metrics.REFUSED.labels(code).inc()
     return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
 
 

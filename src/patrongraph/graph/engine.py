@@ -3,8 +3,10 @@
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Hashable
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
+import asyncpg
 import orjson
 import strawberry
 from graphql import (
@@ -21,14 +23,15 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues
 
+from patrongraph import metrics
 from patrongraph.context import Actor, Context
-from patrongraph.db import read_pool
-from patrongraph.graph import documents
+from patrongraph.db import read_pool, replica_failed, replica_pool
+from patrongraph.graph import documents, watch
 from patrongraph.graph.access import Walk
 from patrongraph.graph.arguments import NO_VARIABLES, Call, FieldArguments, Variables
 from patrongraph.graph.compiler import Compiler, Statement
 from patrongraph.graph.declare import Pages, RootRow, RootRows, Watched
-from patrongraph.graph.errors import Answer, masked, not_allowed, refuse, refuse_with, shown
+from patrongraph.graph.errors import UNAVAILABLE, Answer, masked, not_allowed, refuse, refuse_with, shown
 from patrongraph.graph.feeds import Feeds
 from patrongraph.graph.ids import BadArgument
 from patrongraph.graph.plans import Plans, Prepared
@@ -78,12 +81,30 @@ class Engine:
         self._feeds = Feeds()
         self.hits = 0
         self.misses = 0
+        self.looks = 0
+        self.missed_looks = 0
+
+    @property
+    def prepared_operations(self) -> int:
+        """How many operations are kept prepared."""
+        return len(self._cache)
+
+    @property
+    def subscriptions(self) -> tuple[int, int]:
+        """How many feeds there are, and how many subscribers follow them."""
+        return self._feeds.size
 
     # Preparing
 
     def operation_kind(self, request: Request, actor: Actor) -> str | None:
-        """Return query, mutation or subscription; None when the request would be refused."""
+        """Return query, mutation or subscription; None when the request would be refused.
+
+        Every transport asks this first, so a request is counted here as found prepared or not.
+        """
+        before = self.misses
         prepared = self._prepare(request, actor)
+        self.looks += 1
+        self.missed_looks += self.misses - before
         return None if isinstance(prepared, Answer) else prepared.operation.operation.value
 
     def _prepare(self, request: Request, actor: Actor) -> Prepared | Answer:
@@ -186,15 +207,23 @@ class Engine:
 
     async def execute(self, request: Request, context: Context) -> Answer:
         """Answer a query or a mutation. Never raises for anything that a client can send."""
+        begun = perf_counter()
         ready = self._ready(request, context.actor)
         if isinstance(ready, Answer):
             return ready
         prepared, variables = ready
         if prepared.operation.operation is OperationType.SUBSCRIPTION:
             return refuse_with("Subscriptions go over WebSocket or /graphql/stream.", "SUBSCRIPTION_TRANSPORT")
-        if prepared.roots is None:
-            return await self._through_core(prepared, variables, request, context)
-        return await self._compiled(prepared, variables, context)
+        with watch.span(prepared, request.query, context) as span:
+            if prepared.roots is None:
+                answer = await self._through_core(prepared, variables, request, context)
+            else:
+                answer = await self._compiled(prepared, variables, context)
+            if answer.executed:
+                watch.ran(prepared, context.actor, begun)
+                if span is not None:
+                    watch.name_span(span, prepared)
+        return answer
 
     async def _compiled(self, prepared: Prepared, variables: VariableValues, context: Context) -> Answer:
         call = Call(variables, context.actor)
@@ -210,12 +239,8 @@ class Engine:
             return refuse([not_allowed(forbidden, asked)], "FORBIDDEN", 403)
         except GraphQLError as error:  # likewise, in an argument or a directive that costs nothing
             return _without_a_value(error)
-        parts = []
         try:
-            async with read_pool().acquire() as connection:
-                for key, statement, parameters in statements:
-                    found = await connection.fetchval(statement.sql, *parameters)
-                    parts.append(b'"%b":%b' % (key.encode(), compact(statement.answer(found))))
+            parts = await _fetch(statements)
         except BadArgument as bad:  # only its rows could tell
             return refuse_with(str(bad), "BAD_ARGUMENT")
         except Exception as error:  # whatever it is, the client gets an answer and the log an id
@@ -241,6 +266,7 @@ class Engine:
             rooted = isinstance(declaration_of(definition), RootRow | RootRows | Pages)
             found = compiler.root(definition, nodes) if rooted else compiler.by_key(definition, nodes)
             plans.add(variables, compiler, found)
+            metrics.COMPILED.inc()
         return found
 
     async def _through_core(
@@ -280,6 +306,7 @@ class Engine:
 
     async def subscribe(self, request: Request, context: Context) -> Answer | AsyncIterator[bytes]:
         """Return complete envelopes, the present state first; or why not. Close the iterator to leave."""
+        begun = perf_counter()
         ready = self._ready(request, context.actor)
         if isinstance(ready, Answer):
             return ready
@@ -305,10 +332,35 @@ class Engine:
 
         same = (actor.key if statement.depends_on_actor else actor.library_id, prepared.key)
         feed_key = (*same, orjson.dumps(request.variables, option=orjson.OPT_SORT_KEYS))
+        with watch.span(prepared, request.query, context) as span:
+            try:
+                events = await self._feeds.join(feed_key, lambda: spec.source(actor, **arguments), read)
+            except BadArgument as bad:
+                return refuse_with(str(bad), "BAD_ARGUMENT")
+            watch.ran(prepared, actor, begun)
+            if span is not None:
+                watch.name_span(span, prepared)
+        return events
+
+
+async def _fetch(statements: list[tuple[str, Statement, list[Any]]]) -> list[bytes]:
+    """Run the statements of a query on one connection, of the replica if there is one that answers."""
+    replica = replica_pool()
+    if replica is not None:
         try:
-            return await self._feeds.join(feed_key, lambda: spec.source(actor, **arguments), read)
-        except BadArgument as bad:
-            return refuse_with(str(bad), "BAD_ARGUMENT")
+            return await _fetch_from(replica, statements)
+        except (*UNAVAILABLE, asyncpg.SerializationError) as error:  # the second: a conflict with what it replays
+            replica_failed(error)
+    return await _fetch_from(read_pool(), statements)
+
+
+async def _fetch_from(pool: Any, statements: list[tuple[str, Statement, list[Any]]]) -> list[bytes]:
+    parts = []
+    async with pool.acquire() as connection:
+        for key, statement, parameters in statements:
+            found = await connection.fetchval(statement.sql, *parameters)
+            parts.append(b'"%b":%b' % (key.encode(), compact(statement.answer(found))))
+    return parts
 
 
 def compact(found: bytes) -> bytes:

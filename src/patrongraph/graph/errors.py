@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 from graphql import FieldNode, GraphQLError
 
-from patrongraph import logs
+from patrongraph import logs, metrics
 from patrongraph.graph.ids import BadArgument
 from patrongraph.graph.values import wrong_argument
 from patrongraph.permissions import Forbidden
@@ -48,6 +48,7 @@ def with_code(error: GraphQLError, code: str) -> GraphQLError:
 
 def refuse(errors: Sequence[GraphQLError], code: str, status: int = 400) -> Answer:
     """Return the answer to a request that did not run."""
+    metrics.REFUSED.labels((errors[0].extensions or {}).get("code", code) if errors else code).inc()
     formatted = [with_code(error, code).formatted for error in errors]
     return Answer(orjson.dumps({"errors": formatted}), executed=False, status=status)
 
@@ -60,12 +61,15 @@ def refuse_with(message: str, code: str, status: int = 400) -> Answer:
 def masked(error: BaseException, request_id: str) -> GraphQLError:
     """Log a bug by class and place under the request's id; return what the client sees: the id and advice."""
     if isinstance(error, asyncpg.QueryCanceledError):
+        metrics.FAULTS.labels("TIMEOUT").inc()
         message = "The database took longer than the server allows; ask for less at once."
         return GraphQLError(message, extensions={"code": "TIMEOUT"})
     logs.fault(log, error, request_id=request_id)
     if isinstance(error, UNAVAILABLE):
+        metrics.FAULTS.labels("UNAVAILABLE").inc()
         message = f"The database is not available at the moment. Try again. (Number {request_id}.)"
         return GraphQLError(message, extensions={"code": "UNAVAILABLE"})
+    metrics.FAULTS.labels("INTERNAL").inc()
     message = f"Something went wrong on our side. Give your administrator this number: {request_id}."
     return GraphQLError(message, extensions={"code": "INTERNAL"})
 

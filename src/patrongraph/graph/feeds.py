@@ -52,6 +52,11 @@ class Feed:
         self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run())
 
+    @property
+    def followers(self) -> int:
+        """How many mailboxes follow."""
+        return len(self._members)
+
     def add(self, mailbox: Mailbox) -> None:
         """Let a mailbox follow, beginning with the latest event of each row."""
         for row, event in self._last.items():
@@ -100,6 +105,11 @@ class Feeds:
 
     def __init__(self) -> None:
         self._feeds: dict[Hashable, Feed] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """How many feeds there are, and how many mailboxes follow them."""
+        return len(self._feeds), sum(feed.followers for feed in self._feeds.values())
 
     async def join(self, key: Hashable, source: Source, read: Read) -> AsyncIterator[bytes]:
         """Return the events of a feed, starting it if nobody follows it yet. Raises what its first step raises."""

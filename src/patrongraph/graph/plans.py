@@ -55,3 +55,5 @@ class Prepared:
     variables: Variables | None
     roots: list[tuple[str, list[FieldNode], GraphQLField]] | None
     plans: dict[Hashable, Plans] = field(default_factory=dict)
+    meter: Any = None
+    label: str = ""

@@ -14,7 +14,7 @@ from patrongraph.imports.models import ImportRowState
 from patrongraph.imports.people_rows import MovedMeanwhile
 from patrongraph.imports.planning import plan
 from patrongraph.imports.runs import Counts, count
-from patrongraph.jobs import leases, progress
+from patrongraph.jobs import leases, progress, watch
 from patrongraph.jobs.chunks import Chunks
 from patrongraph.jobs.leases import Lease
 from patrongraph.settings import get_settings
@@ -118,7 +118,9 @@ class _Rows(Chunks[ChunkDone]):
         """Settle these rows and tell the subscribers."""
         for last in (False, False, True):
             try:
-                done = await chunk.run_chunk(self.lease, items, self.STATE)
+                with watch.chunk(self.lease) as watched:
+                    done = await chunk.run_chunk(self.lease, items, self.STATE)
+                    watched.items = 0 if done is None else done.rows
                 break
             except (asyncpg.UniqueViolationError, MovedMeanwhile):
                 # Somebody took a barcode or username between the check and the writing: the next check sees it.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import asyncpg
 import orjson
 
-from patrongraph import db
+from patrongraph import db, metrics
 from patrongraph.audit.actions import record
 from patrongraph.context import Actor, ActorKind
 from patrongraph.jobs import idempotency, problems, progress
@@ -193,7 +193,8 @@ async def cancel(actor: Actor, job_id: int) -> Moved:
     Raises Refused: NOT_FOUND, or JOB_STATE for a job that finished otherwise.
     """
     async with db.transaction():
-        state = JobState((await _lock(actor, job_id))["state"])
+        job = await _lock(actor, job_id)
+        state = JobState(job["state"])
         if state is JobState.CANCELLED:
             return Moved(job_id, state, changed=False)
         if state in FINISHED:
@@ -201,6 +202,7 @@ async def cancel(actor: Actor, job_id: int) -> Moved:
         cancelled = await db.value(CANCEL_ITEMS, job_id)
         await db.value(FINISH_CANCELLED, job_id)
         await record(actor, "job.cancel", ("job", job_id), job_id=job_id, cancelled=cancelled)
+    metrics.JOBS_ENDED.labels(job["kind"], JobState.CANCELLED.value).inc()
     await announce([job_id])
     return Moved(job_id, JobState.CANCELLED, changed=True)
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import asyncpg
 
 from patrongraph import db
-from patrongraph.jobs import progress
+from patrongraph.jobs import progress, watch
 from patrongraph.jobs.actions import PERMISSIONS
 from patrongraph.jobs.chunks import Chunks
 from patrongraph.jobs.leases import JobFailed, Lease
@@ -183,7 +183,9 @@ class _Run(Chunks[_Done]):
 
     async def _chunk(self, which: Which) -> _Done | None:
         """Do one chunk and tell the subscribers."""
-        done = await self._run_chunk(self.lease, which)
+        with watch.chunk(self.lease) as chunk:
+            done = await self._run_chunk(self.lease, which)
+            chunk.items = 0 if done is None else done.items
         if done is not None and done.items:
             await progress.publish(self.lease.job_id, self.lease.library_id, done.version)
         if done is not None and self._committed is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import asyncpg
 import orjson
 
-from patrongraph import db
+from patrongraph import db, metrics
 from patrongraph.audit.actions import record
 from patrongraph.context import Actor, ActorKind, system_actor
 from patrongraph.jobs.models import JobKind, JobState
@@ -145,6 +145,7 @@ async def finish(lease: Lease) -> int | None:
         if ended is None:
             return None
         await _audit(lease, JobState(ended["state"]))
+    metrics.JOBS_ENDED.labels(lease.kind.value, ended["state"]).inc()
     version: int = ended["version"]
     return version
 
@@ -157,6 +158,7 @@ async def fail(lease: Lease, error: str) -> int | None:
             return None
         await db.rows(CANCEL_PENDING, lease.job_id)
         await _audit(lease, JobState.FAILED)
+    metrics.JOBS_ENDED.labels(lease.kind.value, JobState.FAILED.value).inc()
     return version
 
 

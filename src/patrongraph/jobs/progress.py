@@ -7,15 +7,16 @@ from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import orjson
 from arq.connections import ArqRedis
-from redis.asyncio import BlockingConnectionPool
+from redis.asyncio import BlockingConnectionPool, ConnectionPool
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.exceptions import RedisError
 
 from patrongraph import db
-from patrongraph.settings import Settings
+from patrongraph.settings import SENTINEL, Settings, sentinels
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +56,7 @@ def stream_name(settings: Settings) -> str:
 
 def connect(settings: Settings, *, answer_seconds: float = ANSWER_SECONDS, connections: int = 10) -> ArqRedis:
     """Return a client that connects when first used and again whenever the server was away; JSON, not pickle."""
-    pool = BlockingConnectionPool.from_url(
-        settings.redis_url,
-        max_connections=connections,
-        socket_connect_timeout=ANSWER_SECONDS,
-        socket_timeout=answer_seconds,
-        timeout=answer_seconds,
-    )
+    pool = _connection_pool(settings.redis_url, answer_seconds, connections)
     client = ArqRedis(
         pool_or_conn=pool,
         job_serializer=orjson.dumps,
@@ -71,6 +66,17 @@ def connect(settings: Settings, *, answer_seconds: float = ANSWER_SECONDS, conne
     # A client made around a pool does not own it, and closing it would leave the sockets open.
     client.auto_close_connection_pool = True
     return client
+
+
+def _connection_pool(url: str, answer_seconds: float, connections: int) -> ConnectionPool:
+    waits: dict[str, Any] = {"socket_connect_timeout": ANSWER_SECONDS, "socket_timeout": answer_seconds}
+    if url.startswith(SENTINEL):
+        watched = sentinels(url)
+        options = {"username": watched.username, "password": watched.password, "db": watched.db}
+        manager, pool = cast("Any", Sentinel), cast("Any", SentinelConnectionPool)  # the library has no types for them
+        known = manager(watched.addresses, sentinel_kwargs=waits, **waits)
+        return cast("ConnectionPool", pool(watched.name, known, max_connections=connections, **options, **waits))
+    return BlockingConnectionPool.from_url(url, max_connections=connections, timeout=answer_seconds, **waits)
 
 
 async def open_progress(settings: Settings) -> None:
@@ -85,6 +91,11 @@ async def close_progress() -> None:
     if _client.redis is not None:
         redis, _client.redis = _client.redis, None
         await redis.aclose()
+
+
+def opened() -> ArqRedis | None:
+    """Return the client that this process holds open, or None."""
+    return _client.redis
 
 
 def reader() -> "ProgressReader":

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 from arq.worker import Worker, func
 
-from patrongraph import db
-from patrongraph.jobs import progress
+from patrongraph import db, metrics, tracing
+from patrongraph.jobs import heartbeat, progress
 from patrongraph.settings import Settings, use_settings
 from patrongraph.workers.housekeeping import keep_files_wiped, keep_folder_read, keep_house
 from patrongraph.workers.runner import Runner
@@ -25,6 +25,7 @@ LONGEST_WAIT = 5.0
 def main(settings: Settings) -> None:
     """Run a worker until SIGTERM or SIGINT; the chunk at work is finished first."""
     use_settings(settings)
+    tracing.start("patrongraph-worker")
     asyncio.run(_main(settings))
 
 
@@ -71,7 +72,9 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         asyncio.create_task(keep_house(stop), name="housekeeping"),
         asyncio.create_task(keep_files_wiped(stop), name="at-rest"),
         asyncio.create_task(keep_folder_read(stop), name="drop-folder"),
+        asyncio.create_task(heartbeat.beat(settings, runner.name, runner.is_working), name="heartbeat"),
     ]
+    listener = metrics.listen(settings.worker_metrics_listen, runner.is_working)
     log.info("worker started")
     try:
         await runner.run(stop)
@@ -79,6 +82,8 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
         for helper in helpers:
             helper.cancel()
         await asyncio.wait(helpers, timeout=LONGEST_WAIT)
+        if listener is not None:
+            listener.close()
         log.info("worker stopped")
 
 

@@ -5,11 +5,12 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
 from patrongraph import db
-from patrongraph.jobs import leases, progress
+from patrongraph.jobs import leases, progress, watch
 from patrongraph.jobs.leases import JobFailed, Lease
 from patrongraph.jobs.models import JobKind
 from patrongraph.logs import fault
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 LEAVE_SECONDS = 5.0
 LONGEST_WAIT = 5.0
+STUCK_SECONDS = 15.0
 
 
 class Runner:
@@ -33,6 +35,16 @@ class Runner:
         self._running: dict[asyncio.Task[None], Lease] = {}
         self._awake = asyncio.Event()
         self._stopping = False
+        self._looked = time.monotonic()
+
+    @property
+    def name(self) -> str:
+        """What leases and heartbeats call this worker: host, process id and a random part."""
+        return self._owner
+
+    def is_working(self) -> bool:
+        """Return whether it has looked for work lately: false when the database is away or the loop is stuck."""
+        return time.monotonic() - self._looked < 3 * self._settings.job_poll_seconds + STUCK_SECONDS
 
     @property
     def free(self) -> int:
@@ -53,6 +65,7 @@ class Runner:
                 self._awake.clear()
                 try:
                     await self._take()
+                    self._looked = time.monotonic()
                     wait = self._settings.job_poll_seconds
                 except Exception as error:
                     # The database may be away for a while: this loop must outlive it.
@@ -87,7 +100,8 @@ class Runner:
         beating = asyncio.create_task(self._beat(lease), name=f"lease-{lease.job_id}")
         try:
             await progress.publish(lease.job_id, lease.library_id, version)
-            await self._kinds[lease.kind](lease)
+            with watch.job(lease):
+                await self._kinds[lease.kind](lease)
             ended = await leases.finish(lease)
         except (JobFailed, Refused) as error:
             ended = await self._fail(lease, str(error))
