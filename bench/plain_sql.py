@@ -41,7 +41,7 @@ LOANS = "SELECT count(*)::int FROM loan JOIN bench.half h USING (patron_id) WHER
 
 # Tables with a patron_id, children first, whose rows are simply deleted.
 _SIMPLE = (
-    "reservation", "block", "privacy_waiver", "card", "address", "patron_pin", "session",
+    "reservation", "block", "privacy_waiver", "card", "address", "patron_pin", "session", "import_row",
 )  # fmt: skip
 
 # The erasure of one library's half in one transaction: statistics of the loans, the rows, emptied groups, persons.
@@ -100,6 +100,10 @@ _MEMBERS = (
     ),
     _object("status", 'p.status, p.status_changed_at AS "changedAt", p.purge_after AS "purgeAfter", p.protected'),
     "p.notes",
+    _list(
+        "importedRows",
+        'r.line, r.cells, r.column_name AS "column", r.reason FROM import_row r WHERE r.patron_id = p.id ORDER BY r.id',
+    ),
     _list(
         "exports",
         'e.format, e.state, e.created_at AS "createdAt", e.ready_at AS "readyAt", e.expires_at AS "expiresAt",'

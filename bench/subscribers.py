@@ -23,7 +23,7 @@ from typing import Any
 import asyncpg
 from bench import loading, product, purge, results
 from bench.house import ROOT, Child, House, house
-from bench.meter import PeakMemory, megabytes, resident
+from bench.meter import PeakMemory, megabytes, resident, server_seconds
 from bench.results import Result, judged
 from redis import Redis
 
@@ -169,10 +169,10 @@ def follow(opened: House, given: argparse.Namespace) -> list[Result]:
         with_readers = resident(api.pid)
         with crowd(opened, api, job, silent, [LARGE], silent=True) as sleepers:
             sleepers.ready()
-            begun = time.time()
+            begun, busy, load = time.time(), server_seconds(api.pid), os.getloadavg()[0]
             worker = opened.start_worker(PATRONGRAPH_CHUNK_LOANS=str(given.chunk_loans))
             seen = readers.answer()
-            seconds = time.time() - begun
+            seconds, busy = time.time() - begun, server_seconds(api.pid) - busy
             slept = sleepers.answer()
         opened.stop(worker)
     ended = asyncio.run(fetch(opened, JOB, job))[0]
@@ -184,12 +184,13 @@ def follow(opened: House, given: argparse.Namespace) -> list[Result]:
     if wrong:
         raise SystemExit(f"{len(wrong)} subscribers did not end on version {ended['version']}: {wrong[:5]}")
     found = lags(versions, seen["events"])
-    return report(given, ended, seconds, versions, found, seen, (before, with_readers, memory.peak))
+    words = f"the API used {busy:.1f} s of a processor meanwhile, with a load average of {load:.0f} at the start"
+    return report(given, ended, seconds, versions, found, seen, (before, with_readers, memory.peak), words)
 
 
 def report(
     given: argparse.Namespace, ended: Any, seconds: float, versions: list[tuple[int, float]], found: list[float],
-    seen: dict[str, Any], memory: tuple[int, int, int],
+    seen: dict[str, Any], memory: tuple[int, int, int], busy: str,
 ) -> list[Result]:  # fmt: skip
     """Return the figures."""
     before, with_readers, peak = memory
@@ -201,7 +202,8 @@ def report(
     note = (
         f"{given.subscribers} subscribers by {given.documents} documents on one API process; a purge of "
         f"{ended['items']:,} patrons in {len(versions)} versions took {seconds:.1f} s; {received:,} events came in; "
-        f"the subscribers' process used {seen['client_cpu']:.1f} s of a processor; all ended on {ended['state']}"
+        f"the subscribers' process used {seen['client_cpu']:.1f} s of a processor; all ended on {ended['state']}; "
+        f"{busy}"
     )
     return [
         judged("subscribers: lag p50", "s", quantile(0.5)),

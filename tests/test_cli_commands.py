@@ -60,6 +60,7 @@ async def test_doctor_ends_with_1_until_a_worker_lives(run_cli, settings, databa
         "ok    database",
         "ok    migrations",
         "ok    export store",
+        "ok    drop folder",
         "ok    export keys",
         "ok    erasure at rest",
         "ok    audit trail",

@@ -153,7 +153,7 @@ MISTAKES: list[tuple[list[str], int, str]] = [
     (["purge", "NORTH", "--filter", "--ids", "pat_1"], 2, "say either --ids, or --filter"),
     (["purge", "NORTH", "--ids", "pat_1", "--category", "Adult"], 2, "--ids goes without options that filter"),
     (["purge", "NORTH", "--ids", "pat_1", "--inactive-since", "2020-01-01"], 2, "--ids goes without options"),
-    (["purge", "NORTH", "--ids", "12"], 2, "'12' is not an id; an id looks like pat_12"),
+    (["purge", "NORTH", "--ids", "12"], 2, "This text is not an id; an id looks like pat_12"),
     (["purge", "NORTH", "--ids", "job_12"], 2, "should begin with pat_"),
     (["purge", "NORTH", "--ids", "pat_1,pat_4"], 1, "1 of the 2 patrons was not found in your library"),
     (["purge", "NORTH", "--ids", ",".join(f"pat_{n}" for n in range(1, 202))], 1, "201 patrons are too many"),

@@ -120,13 +120,17 @@ def test_the_examples_answer_what_readme_prints(running: Up, tmp_path: Path) -> 
 
 
 def the_same_from_the_command_line(running: Up, tmp_path: Path) -> None:
-    """Run the operator's commands on what the examples above have left. FOLDER becomes a small snapshot."""
-    folder = tmp_path / "snapshot"
+    """Run the operator's commands on what the examples above have left. FOLDER becomes a small snapshot, FILE a row."""
+    folder, file = tmp_path / "snapshot", tmp_path / "leavers.csv"
     folder.mkdir()
+    file.write_text("username,enabled\nfrida.sandberg17,FALSE\n")
     (folder / "branches.csv").write_text("library,code,name,phone,email\nELMWOOD,NEW,New branch,,\n")
     ours = shlex.join([sys.executable, "-m", "patrongraph"])
     asked = examples("The same from the command line", until="Read on")
-    commands = [each.command.replace(".venv/bin/patrongraph", ours).replace("FOLDER", str(folder)) for each in asked]
+    places = {".venv/bin/patrongraph": ours, "FOLDER": str(folder), "FILE": str(file)}
+    commands = [each.command for each in asked]
+    for place, there in places.items():
+        commands = [command.replace(place, there) for command in commands]
     assert all(ours in command for command in commands)
     for command in commands:
         done = subprocess.run(

@@ -29,7 +29,7 @@ async def test_a_chain_from_the_command_line(town: Town, run_cli) -> None:
         "Y9  Nine: → Y10; 2 members, 0 active\n"
     )
     for words, code, said in (
-        (("add", "NORTH", "Y9", "--name", "x"), 1, "already a cohort with the code Y9"),
+        (("add", "NORTH", "Y9", "--name", "x"), 1, "already a cohort with this code"),
         (("add", "NORTH", "A", "--name", "x", "--next", "B"), 1, "no cohort with the code B; nothing was changed"),
         (("change", "NORTH", "Y10", "--next", "Y9"), 1, "The chain would go round: Y10 → Y9 → Y10."),
         (("change", "NORTH", "Y10", "--next", "Y9", "--no-next"), 2, "say either --next or --no-next"),

@@ -72,7 +72,7 @@ async def test_a_code_is_one_cohorts(api: Api, town: Town, other_town: Town, tok
     no = await refused(api, token, code="Y9", name="Another")
     assert no == {
         "__typename": "CohortCodeTaken", "code": "COHORT_CODE_TAKEN", "field": "input.code",
-        "message": "There is already a cohort with the code Y9 in your library; choose another code.",
+        "message": "There is already a cohort with this code in your library; choose another code.",
     }  # fmt: skip
     await db.rows("UPDATE cohort SET code = 'THEIRS' WHERE library_id = $1 RETURNING id", other_town.id)
     assert (await create(api, token, code="THEIRS", name="Ours"))["changed"] is True

@@ -8,6 +8,7 @@ from tests.cohorts.conftest import CHAIN, YEARS, Run, School, make_school, rolle
 from tests.town import contents, nothing_changes
 
 from patrongraph import db
+from patrongraph.jobs import actions as jobs
 from patrongraph.jobs.models import JobState
 from patrongraph.jobs.queries import codes
 from patrongraph.problems import ProblemCode, Refused
@@ -101,6 +102,32 @@ async def test_the_same_year_again_does_nothing(school: School, work: Run, year:
     await refused(f"{year} has been rolled over")
     # Another year is another rollover.
     assert (await school.shown(year + 1)).count == 10
+
+
+async def test_no_other_year_begins_while_one_is_under_way(school: School, work: Run, year: int) -> None:
+    """Its plan would be made of cohorts that are half moved."""
+
+    async def refused(job_id: int) -> None:
+        for dry_run in (True, False):
+            async with nothing_changes():
+                with pytest.raises(
+                    Refused, match=f"The rollover of {year} .job {job_id}. has not come to its end"
+                ) as no:
+                    await actions.roll_over(school.system, year + 1, dry_run=dry_run)
+            assert no.value.problem.code is ProblemCode.ROLLOVER_UNDER_WAY
+
+    await school.pupils(12)
+    before = await school.places()
+    job_id = await school.start(year)
+    await refused(job_id)
+    await work(school.town.id, job_id)
+    undo = await school.undo(job_id)
+    await refused(undo)
+    await jobs.cancel(school.system, undo)
+    await refused(undo)
+    await work(school.town.id, await school.undo(job_id))
+    assert await school.places() == before
+    assert (await school.shown(year + 1)).count == 12
 
 
 async def test_a_year_that_is_not_near_is_refused(school: School, year: int) -> None:

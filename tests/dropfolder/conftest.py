@@ -75,7 +75,7 @@ class Drop:
 
     def text(self, folder: str, end: str) -> str:
         [name] = [name for name in self.names(folder) if name.endswith(end)]
-        return (self.root / self.library / folder / name).read_text()
+        return (self.root / self.library / folder / name).read_text("utf-8-sig")
 
     async def look(self, times: int = 1) -> None:
         for _ in range(times):

@@ -250,7 +250,7 @@ async def test_a_number_that_is_no_imports_of_the_library(town: Town, other_town
         token = f"working/2026-01-01T000000Z-status-0123456789abcde{job}"
         drop.put("people.csv", GOOD, token)
         drop.put(f".job-{job}", "", token)
-    await drop.look(2)
+    await drop.look()
     for library in ("NORTH", "SOUTH"):
         drop.library = library
         assert drop.report("failed")["error"] == "Its import is not there any more."

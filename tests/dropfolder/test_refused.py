@@ -91,15 +91,16 @@ async def test_a_fault_of_ours_is_told_by_a_number_and_stops_nobody(
     pupils, drop: Drop, statuses: Statuses, caplog: pytest.LogCaptureFixture
 ) -> None:
     await db.rows(
-        "CREATE OR REPLACE FUNCTION test_fault() RETURNS trigger LANGUAGE plpgsql AS"
+        "CREATE OR REPLACE FUNCTION test_refuse() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE EXCEPTION 'Anna Andersson'; END $$"
     )
-    await db.rows("CREATE TRIGGER test_fault BEFORE INSERT ON import_run FOR EACH ROW EXECUTE FUNCTION test_fault()")
+    await db.rows("CREATE TRIGGER test_refuse BEFORE INSERT ON import_run FOR EACH ROW EXECUTE FUNCTION test_refuse()")
     try:
         drop.put("people.csv", GOOD)
         await drop.look(2)
     finally:
-        await db.rows("DROP TRIGGER test_fault ON import_run")
+        await db.rows("DROP TRIGGER test_refuse ON import_run")
+        await db.rows("DROP FUNCTION test_refuse")
     error = drop.report("failed")["error"]
     assert error.startswith("Unexpected error RaiseError ")
     [record] = [record for record in caplog.records if record.name == rounds.log.name and hasattr(record, "code")]

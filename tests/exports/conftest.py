@@ -124,6 +124,8 @@ async def ada(add: Add, north: Town, patron: Callable[..., Awaitable[int]]) -> A
                        ready_at=moment(1, 10), expires_at=moment(4, 10), downloads=1)  # fmt: skip
     await add("download_link", library_id=north.id, export_id=export, token_sha256="d" * 64,
               created_at=moment(1), expires_at=moment(1), staff_user_id=north.staff)  # fmt: skip
+    await add("import_row", **own, job_id=job, line=7, cells=["B-NEW", None, "bad"], state="REJECTED", code="INVALID",
+              column_name="email", reason="is not an e-mail address")  # fmt: skip
     return Ada(who, mate)
 
 

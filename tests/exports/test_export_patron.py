@@ -48,6 +48,9 @@ ADA = {
     },
     "status": {"status": "INACTIVE", "changedAt": at(2), "purgeAfter": None, "protected": True},
     "notes": "Likes engines.",
+    "importedRows": [
+        {"line": 7, "cells": ["B-NEW", None, "bad"], "column": "email", "reason": "is not an e-mail address"},
+    ],
     "exports": [
         {
             "format": "JSON",

@@ -32,7 +32,11 @@ def hunt(what: str, strategy: SearchStrategy[Drawn], check: Callable[[Drawn], ob
     def counted(example: Drawn) -> None:
         nonlocal count
         count += 1
-        check(example)
+        try:
+            check(example)
+        except Exception as error:
+            error.add_note(f"{what}: {example!r:.2000}")
+            raise
 
     for number in itertools.count(_FIRST):
         one_round = seed(number)(settings(_SETTINGS, max_examples=examples)(given(strategy)(counted)))

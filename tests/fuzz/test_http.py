@@ -22,7 +22,7 @@ def test_any_body(target: Target, path: str) -> None:
     def check(body: bytes) -> None:
         target.unhurt(target.request(body, path=path, headers=accepting(path)))
 
-    hunt(f"bodies to {path}", drawing.bodies, check, 200)
+    hunt(f"bodies to {path}", drawing.bodies, check, 120)
     assert target.executed > 0 < target.refused
 
 

@@ -16,6 +16,8 @@ from patrongraph.schema import schema
 days = st.dates().map(lambda day: day.isoformat())
 moments = st.datetimes(timezones=st.timezones()).map(lambda moment: moment.isoformat())
 amounts = st.decimals(allow_nan=False, allow_infinity=False).map(str)
+# A file is never a literal: any is refused, which only the form of an upload is not.
+schemathesis.graphql.scalar("Upload", st.text().map(nodes.String))
 for scalar, right in {
     "ID": drawing.right_ids | drawing.ids,
     "Date": days | st.text(),
@@ -34,5 +36,5 @@ def test_any_operation(target: Target, mode: GenerationMode) -> None:
         target.heard(response.status_code, response.headers, response.content)
 
     drawn = st.one_of([operation.as_strategy(generation_mode=mode) for operation in OPERATIONS])
-    hunt(f"operations that are {mode.value}", drawn, check, 150)
-    assert target.executed + target.refused >= 150
+    hunt(f"operations that are {mode.value}", drawn, check, 100)
+    assert target.executed + target.refused >= 100

@@ -1368,7 +1368,7 @@ def lent(ask: Asked) -> list[Row]:
     return found
 
 
-def is_counted(loan: Row, args: Row) -> bool:
+def is_counted(ask: Asked, loan: Row, args: Row) -> bool:
     given = {name: value for name, value in (args["filter"] or {}).items() if value is not None}
 
     def ids(name: str) -> list[int]:
@@ -1376,7 +1376,9 @@ def is_counted(loan: Row, args: Row) -> bool:
 
     checks: dict[str, Callable[[], bool]] = {
         "branchIds": lambda: loan["branch_id"] in ids("branchIds"),
-        "itemBranchIds": lambda: loan["item_branch_id"] in ids("itemBranchIds"),
+        "itemBranchIds": lambda: (
+            loan["item_branch_id"] in ids("itemBranchIds") and ask.one("branch", loan["item_branch_id"]) is not None
+        ),
         "materialTypes": lambda: loan["material_type"] in given["materialTypes"],
         "categories": lambda: loan["category"] in given["categories"],
         "cohorts": lambda: loan["cohort"] in given["cohorts"],
@@ -1405,7 +1407,7 @@ def _(ask: Asked, _row: Row, args: Row) -> Any:
     names = list(dict.fromkeys(DIMENSIONS[dimension] for dimension in args["by"]))
     groups: dict[tuple[Any, ...], list[Row]] = {} if names else {(): []}
     for loan in lent(ask):
-        if is_counted(loan, args):
+        if is_counted(ask, loan, args):
             groups.setdefault(tuple(loan[name] for name in names), []).append(loan)
 
     def place(values: tuple[Any, ...]) -> list[Any]:

@@ -1,14 +1,23 @@
 """Files of patrons written as text, taken in as the API takes them, and what the report says of them."""
 
 import io
+import json
 from typing import Any
 
+from tests.clients import Api
 from tests.town import Town
 
 from patrongraph import db
 from patrongraph.context import Actor
 from patrongraph.imports.actions import Missing, open_file, start
 from patrongraph.imports.models import ImportFormat
+
+IMPORT = """
+mutation($input: ImportPatronsInput!) { importPatrons(input: $input) {
+  ... on ImportStarted { job { id kind state total import { format dryRun rows waiting } } }
+  ... on Problem { code message }
+} }
+"""
 
 COUNTERS = ("rows", "created", "updated", "deactivated", "reactivated", "unchanged", "rejected")
 
@@ -48,6 +57,19 @@ async def take_in(
     source = await open_file(io.BytesIO(content), format, mapping or {}, "patrons.csv")
     actor = who.system if isinstance(who, Town) else who
     return await start(actor, source, missing=missing, **more)
+
+
+async def send_in(api: Api, token: str, text: str, **input: Any) -> Any:
+    """Send a file through the door; return what importPatrons answers."""
+    operations = json.dumps({"query": IMPORT, "variables": {"input": {"file": None, **input}}})
+    parts = {
+        "operations": (None, operations), "map": (None, '{"0": ["variables.input.file"]}'),
+        "0": ("patrons.csv", text.encode(), "text/csv"),
+    }  # fmt: skip
+    async with api.client() as client:
+        answer = await client.post("/graphql", files=parts, headers=api.headers(token))
+    assert (answer.status_code, answer.json().get("errors")) == (200, None), answer.text
+    return answer.json()["data"]["importPatrons"]
 
 
 async def counted(job_id: int) -> dict[str, int]:

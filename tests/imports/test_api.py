@@ -1,30 +1,18 @@
 """importPatrons, the report below a job, and its rejected rows as a file to mend."""
 
 import csv
-import hashlib
 import io
 from typing import Any
 
-import orjson
 import pytest
 from tests.clients import Api
-from tests.imports.files import counted, pupils, status_file, statuses, take_in
+from tests.imports.files import IMPORT, counted, pupils, send_in, status_file, statuses, take_in
 from tests.town import Town, contents, nothing_changes
 
 from patrongraph import db
-from patrongraph.context import Actor, Context
-from patrongraph.graph.engine import Engine, Request
-from patrongraph.graph.scalars import Upload
 from patrongraph.imports.models import ImportFormat
 from patrongraph.permissions import Permission
-from patrongraph.schema import schema
 
-IMPORT = """
-mutation($input: ImportPatronsInput!) { importPatrons(input: $input) {
-  ... on ImportStarted { job { id kind state total import { format dryRun rows waiting } } }
-  ... on Problem { code message }
-} }
-"""
 REPORT = """
 query($id: ID!) { job(id: $id) { state done skipped import {
   format dryRun encoding warnings columns { name field } rows created updated deactivated reactivated unchanged rejected
@@ -35,29 +23,17 @@ query($id: ID!) { job(id: $id) { state done skipped import {
 """
 
 
-def upload(text: str) -> Upload:
-    content = text.encode()
-    return Upload("statuses.csv", len(content), hashlib.sha256(content).hexdigest(), io.BytesIO(content))
-
-
-async def send(settings: Any, actor: Actor, **input: Any) -> Any:
-    answer = await Engine(schema, settings).execute(Request(IMPORT, None, {"input": input}), Context(actor, "a test"))
-    return answer.status, orjson.loads(answer.body)
-
-
-async def test_a_file_becomes_a_job_and_a_report(town, settings, work, api: Api) -> None:
+async def test_a_file_becomes_a_job_and_a_report(town: Town, work, api: Api) -> None:
     await pupils(town, 4)
+    token = await town.token()
     file = status_file(pupil1="FALSE", pupil2="TRUE", nobody="TRUE", somebody="TRUE", pupil3="x")
-    status, said = await send(
-        settings, town.system, file=upload(file), format="STATUS", deactivateMissing={"maximumShare": 0.5}
-    )
-    job = said["data"]["importPatrons"]["job"]
-    assert (status, job) == (200, {
+    job = (await send_in(api, token, file, format="STATUS", deactivateMissing={"maximumShare": 0.5}))["job"]
+    assert job == {
         "id": job["id"], "kind": "IMPORT", "state": "QUEUED", "total": 5,
         "import": {"format": "STATUS", "dryRun": False, "rows": 5, "waiting": 5},
-    })  # fmt: skip
+    }  # fmt: skip
     await work(town.id, int(job["id"].removeprefix("job_")))
-    found = (await api.data(REPORT, {"id": job["id"]}, await town.token()))["job"]
+    found = (await api.data(REPORT, {"id": job["id"]}, token))["job"]
     assert found == {
         "state": "COMPLETED_WITH_ISSUES", "done": 2, "skipped": 4, "import": {
             "format": "STATUS", "dryRun": False, "encoding": "utf-8", "warnings": [],
@@ -77,7 +53,8 @@ async def test_a_file_becomes_a_job_and_a_report(town, settings, work, api: Api)
     }  # fmt: skip
 
 
-async def test_refusals_are_problems(town, other_town, settings) -> None:
+async def test_refusals_are_problems(town: Town, other_town: Town, api: Api) -> None:
+    token = await town.token()
     for file, more, code in (
         ("username\nx\n", {}, "FILE_REFUSED"),
         (status_file(a="TRUE"), {"deactivateMissing": {"branchId": f"branch_{other_town.branch}"}}, "INVALID_INPUT"),
@@ -86,8 +63,8 @@ async def test_refusals_are_problems(town, other_town, settings) -> None:
         (status_file(a="TRUE"), {"idempotencyKey": ""}, "INVALID_INPUT"),
     ):
         async with nothing_changes():
-            _, said = await send(settings, town.system, file=upload(file), format="STATUS", **more)
-        assert said["data"]["importPatrons"]["code"] == code, said
+            said = await send_in(api, token, file, format="STATUS", **more)
+        assert said["code"] == code, said
 
 
 @pytest.mark.parametrize("value", ["a text", 7, {"file": "x"}, [], None])
@@ -99,11 +76,11 @@ async def test_an_upload_in_json_is_a_bad_request(town: Town, api: Api, value: A
     assert [each["extensions"]["code"] for each in answer.json()["errors"]] == ["BAD_VARIABLES"]
 
 
-async def test_it_takes_the_permission(town: Town, settings, api: Api, work) -> None:
-    actor = await town.staff(Permission.PATRONS_VIEW, Permission.PATRONS_EDIT)
+async def test_it_takes_the_permission(town: Town, api: Api, work) -> None:
+    editor = await town.token(Permission.PATRONS_VIEW, Permission.PATRONS_EDIT)
     async with nothing_changes():
-        status, said = await send(settings, actor, file=upload(status_file(a="TRUE")), format="STATUS")
-    assert (status, said["errors"][0]["extensions"]["code"]) == (403, "FORBIDDEN")
+        # Both importPatrons and Job.import take it.
+        assert await api.refused(IMPORT, {"input": {"file": None, "format": "STATUS"}}, editor) == ["FORBIDDEN"] * 2
     job_id = await take_in(town, status_file(a="TRUE"))
     await work(town.id, job_id)
     viewer = await town.token(Permission.PATRONS_VIEW)
@@ -114,17 +91,18 @@ async def test_it_takes_the_permission(town: Town, settings, api: Api, work) -> 
             assert got.status_code == status
 
 
-async def test_the_same_key_and_file_start_one_job(town, settings) -> None:
+async def test_the_same_key_and_file_start_one_job(town: Town, api: Api) -> None:
     await pupils(town, 2)
+    token = await town.token()
     asked = {"format": "STATUS", "idempotencyKey": "k1"}
-    first = (await send(settings, town.system, file=upload(status_file(pupil1="FALSE")), **asked))[1]
+    first = await send_in(api, token, status_file(pupil1="FALSE"), **asked)
     async with nothing_changes():
-        again = (await send(settings, town.system, file=upload(status_file(pupil1="FALSE")), **asked))[1]
-    assert again["data"]["importPatrons"]["job"]["id"] == first["data"]["importPatrons"]["job"]["id"]
+        again = await send_in(api, token, status_file(pupil1="FALSE"), **asked)
+    assert again == first
     for file, more in ((status_file(pupil2="FALSE"), {}), (status_file(pupil1="FALSE"), {"dryRun": True})):
         async with nothing_changes():
-            other = (await send(settings, town.system, file=upload(file), **asked, **more))[1]
-        assert other["data"]["importPatrons"]["code"] == "IDEMPOTENCY_MISMATCH"
+            other = await send_in(api, token, file, **asked, **more)
+        assert other["code"] == "IDEMPOTENCY_MISMATCH"
 
 
 async def test_rejected_rows_are_mended_and_imported_again(town: Town, other_town: Town, api: Api, work) -> None:

@@ -110,3 +110,17 @@ async def test_a_strange_branch_starts_nothing(town, other_town) -> None:
             with pytest.raises(Refused) as refused:
                 await take_in(town, named(1), missing=missing)
         assert refused.value.problem.code == "INVALID_INPUT"
+
+
+@pytest.mark.parametrize(("asked", "field"), [
+    (Missing(maximum_share=1.5), "input.deactivateMissing.maximumShare"),
+    (Missing(category="a\x00"), "input.deactivateMissing.category"),
+    (Missing(branch_id=987_654), "input.deactivateMissing.branchId"),
+    (Missing(cohort_id=987_654), "input.deactivateMissing.cohortId"),
+])  # fmt: skip
+async def test_what_cannot_be_asked_names_the_input(town, asked: Missing, field: str) -> None:
+    await pupils(town, 1)
+    with pytest.raises(Refused) as refused:
+        await take_in(town, status_file(pupil1="FALSE"), missing=asked)
+    assert (refused.value.problem.code, refused.value.problem.field) == ("INVALID_INPUT", field)
+    assert await db.value("SELECT count(*) FROM job") == 0

@@ -217,17 +217,20 @@ async def test_names_of_columns_by_mapping_and_passed_over_secrets_are_not_kept(
     run = await db.row("SELECT columns, meanings, warnings FROM import_run")
     assert tuple(run) == (
         ["Kort", "Efternamn", "enabled"], ["barcode", "last_name", "enabled"],
-        ["The column password is not known and was passed over."],
+        [
+            '"password" passed over: PINs and passwords are never imported, and nothing is kept of rows that cannot be'
+            " read."
+        ],
     )  # fmt: skip
     cells = await db.rows("SELECT line, cells FROM import_row ORDER BY line")
-    assert [tuple(row) for row in cells] == [(3, ["B2", "Alm", "perhaps"]), (4, [])]
+    assert [tuple(row) for row in cells] == [(3, ["B2", "Alm", "perhaps"]), (4, [None, None, None])]
 
 
 async def test_text_that_cannot_be_kept_is_a_rejected_row(town, work) -> None:
     job_id = await take_in(town, b"barcode,last_name\nB1,E\x00k\nB2,Alm\n", PATRONS)
     await work(town.id, job_id)
     assert await counted(job_id) == {"rows": 2, "created": 1, "rejected": 1}
-    assert await rejections(job_id) == [(2, "last_name", "UNREADABLE", "holds a character that cannot be kept")]
+    assert await rejections(job_id) == [(2, "last_name", "UNREADABLE", "holds a NUL character; remove it")]
 
 
 async def test_accents_are_composed_and_blanks_trimmed(town, work) -> None:

@@ -75,7 +75,7 @@ async def test_what_is_not_right_starts_nothing(town, run_cli, tmp_path) -> None
     north = ("--library", "NORTH", "--format", "status")
     async with nothing_changes():
         for words, why in (
-            ((str(file), *north), "needs the columns"),
+            ((str(file), *north), "lacks the column enabled; its first line must name it"),
             ((str(file),), "holds nothing to import; a snapshot has one or more of"),
             ((str(file),), "for a file of patrons say --library and --format"),
             ((str(file), "--library", "NORTH"), "needs both --library and --format"),

@@ -12,7 +12,7 @@ from patrongraph.imports.models import ImportFormat
 from patrongraph.imports.sources import open_source
 
 TEXT = (Path(__file__).parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
-SECTIONS = {each: TEXT.split(f"\n## {each}\n")[1].split("\n## ")[0] for each in ImportFormat}
+SECTIONS = {each: re.split(r"\n##? ", TEXT.split(f"\n## {each}\n")[1])[0] for each in ImportFormat}
 
 
 @pytest.mark.parametrize("file_format", DIALECTS)

@@ -96,7 +96,7 @@ async def test_the_same_file_again_writes_to_no_patron(town, work) -> None:
     ("text", "why"),
     [
         ("", "is empty"),
-        ("username\nx\n", "needs the columns"),
+        ("username\nx\n", "lacks the column enabled; its first line must name it"),
         ("username,enabled\n", "has no rows"),
     ],
 )

@@ -1,6 +1,7 @@
 """A whole life with marked values at DEBUG: logs are lines of ids, and neither a PIN nor a secret is in any output."""
 
 import asyncio
+import datetime as dt
 import json
 import re
 from collections.abc import AsyncIterator, Callable
@@ -223,6 +224,8 @@ async def every_command(run_cli: Callable[..., Any], folder: Path, life: Life) -
         ("jobs", "list", "NORTH"), ("jobs", "show", jobs[0]), ("jobs", "items", jobs[0]), ("staff", "list", "NORTH"),
         ("token", "list", "NORTH"), ("audit", "seal"), ("audit", "verify"), ("tombstones", "export", "-"),
         ("doctor",), ("purge", "NORTH", "--filter", "--dry-run"), ("certificate", "show", jobs[0]),
+        ("cohorts", "list", "NORTH"), ("rollover", "NORTH", "--year", str(dt.datetime.now(dt.UTC).year), "--dry-run"),
+        ("statistics", "NORTH", "--from", "2015-01-01", "--to", "2039-12-31", "--by", "branch,category", "--csv"),
         ("export", "NORTH", "--patron", card, "--output", "{file}"),
         ("export", "NORTH", "--all", "--output", "{file}"),
     ]  # fmt: skip
@@ -241,11 +244,14 @@ async def command(run_cli: Callable[..., Any], file: Path, words: tuple[str, ...
 
 
 async def documents(api: Listening, token: str) -> bytes:
-    """Return every document of every job and of every erased patron."""
+    """Return every document of every job and of every erased patron, and the table of loans."""
     jobs = [f"/jobs/job_{row['id']}" for row in await db.rows("SELECT id FROM job ORDER BY id")]
     gone = [f"/patrons/pat_{row['patron_id']}" for row in await db.rows("SELECT patron_id FROM tombstone")]
-    paths = [f"{job}/{name}" for job in jobs for name in ("items.csv", "certificate", "certificate.json")]
+    paths = [
+        f"{job}/{name}" for job in jobs for name in ("items.csv", "rejected.csv", "certificate", "certificate.json")
+    ]
     paths += [f"{each}/{name}" for each in gone for name in ("certificate", "certificate.json")]
+    paths.append("/statistics/loans.csv?from=2015-01-01&to=2039-12-31&by=BRANCH,ITEM_BRANCH,CATEGORY,COHORT")
     async with api.client() as client:
         found = [await client.get(path, headers=api.headers(token) | {"accept": "*/*"}) for path in paths]
     assert {answer.status_code for answer in found} <= {200, 404}

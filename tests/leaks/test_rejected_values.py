@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from graphql import get_named_type, is_composite_type
+from graphql import get_named_type, is_composite_type, is_enum_type
 from tests.graph.conftest import ROOMY
 from tests.graph.library import NORTH
-from tests.matrix.asking import Leaf, field_text, header, leaves, roots, with_leaf, written
+from tests.matrix.asking import SCHEMA, Leaf, field_text, header, leaves, roots, with_leaf, written
 from tests.matrix.ground import Ground
+from tests.matrix.recipes import VALUES
 
 from patrongraph.context import ANONYMOUS
 from patrongraph.graph.engine import Engine
+from patrongraph.graph.scalars import Upload
 from patrongraph.permissions import ALL_PERMISSIONS
 from patrongraph.schema import schema
 from patrongraph.settings import Settings
@@ -21,6 +23,8 @@ from patrongraph.settings import Settings
 MARK = "Zqvxjwkyp"
 LONG = f"{MARK}{'9' * 60}"
 PROBLEM = "{ __typename ... on Problem { message } ... on InvalidInput { fields { message } } }"
+MEMBERS = {name for type_ in SCHEMA.type_map.values() if is_enum_type(type_) for name in type_.values}
+FILE = VALUES["file"]
 LEAVES = [leaf for root in roots("Query", "Mutation") for leaf in leaves(root)]
 
 
@@ -43,7 +47,11 @@ def put(variables: Any, leaf: Leaf, value: Any) -> None:
 
 
 def literal(value: Any) -> str:
-    """Return a value as a document has it: keys without quotation marks."""
+    """Return a value as a document has it: keys and members of enumerations bare; a file stays a variable."""
+    if isinstance(value, Upload):
+        return "$file"
+    if isinstance(value, str) and value in MEMBERS:
+        return value
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {literal(each)}" for name, each in value.items()) + "}"
     return f"[{', '.join(map(literal, value))}]" if isinstance(value, list) else json.dumps(value)
@@ -61,8 +69,10 @@ async def test_no_error_repeats_what_was_sent(ground: Ground, leaf: Leaf) -> Non
             put(variables, leaf, value)
             said = await ground.ask(who, text, variables)
             inside = ", ".join(f"{name}: {literal(each)}" for name, each in variables.items())
-            document = f"{leaf.root.type.lower()} {{ {leaf.root.name}({inside}) {below or _inner(leaf)} }}"
-            for found in (said, await ground.ask(who, document.replace('"INACTIVE"', "INACTIVE"))):
+            file = {"file": FILE.upload()} if "$file" in inside else {}
+            kind = leaf.root.type.lower() + ("($file: Upload!)" if file else "")
+            document = f"{kind} {{ {leaf.root.name}({inside}) {below or _inner(leaf)} }}"
+            for found in (said, await ground.ask(who, document, file)):
                 words = json.dumps(found.envelope, ensure_ascii=False)
                 assert MARK.lower() not in words.lower(), (value, words)
                 refused += "errors" in found.envelope or "Problem" in words

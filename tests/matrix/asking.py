@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Iterator
-from copy import deepcopy
+from copy import copy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from graphql import (
     is_required_input_field,
 )
 from tests.matrix import recipes
-from tests.matrix.recipes import OMIT, Own
+from tests.matrix.recipes import OMIT, File, Own
 
 from patrongraph.permissions import Patrons, Permission, Public, Requires
 from patrongraph.schema import schema
@@ -96,6 +97,8 @@ def value(type_: Any, name: str, owner: str) -> Any:
     """Return what must be sent as an input of that name; ids are Own, to be written for a library later."""
     if is_non_null_type(type_):
         return value(type_.of_type, name, owner)
+    if isinstance(recipes.VALUES.get(f"{owner}.{name}"), list):
+        return recipes.VALUES[f"{owner}.{name}"]
     if is_list_type(type_):
         return [value(type_.of_type, name, owner)]
     if is_input_object_type(type_):
@@ -134,9 +137,11 @@ def arguments(root: Root, form: str = "") -> dict[str, Any]:
 
 
 def written(given: Any, library: int, missing: Own | None = None) -> Any:
-    """Return arguments as JSON: ids of that library, and of nobody where `missing` stands."""
+    """Return arguments as they come in: ids of that library, and of nobody where `missing` stands."""
     if isinstance(given, Own):
         return given.missing if given is missing else given.of(library)
+    if isinstance(given, File):
+        return given.upload()
     if isinstance(given, dict):
         return {name: written(each, library, missing) for name, each in given.items()}
     return [written(each, library, missing) for each in given] if isinstance(given, list) else given
@@ -199,34 +204,33 @@ def leaves(root: Root) -> Iterator[Leaf]:
 
 def with_leaf(leaf: Leaf, instead: Any = None) -> tuple[dict[str, Any], Any]:
     """Return arguments in which the leaf is given, and what stands there: the Own of the recipes, or `instead`."""
-    given = deepcopy_of(arguments(leaf.root, leaf.path[1] if len(leaf.path) > 1 else ""))
+    given = containers(arguments(leaf.root, leaf.path[1] if len(leaf.path) > 1 else ""))
     at: Any = given
     type_: Any = None
-    for step in leaf.path[:-1]:
+    for step, following in pairwise(leaf.path):
         type_ = get_named_type((leaf.root.definition.args if type_ is None else type_.fields)[step].type)
         if not isinstance(at.get(step), dict):
             at[step] = {} if type_.is_one_of else fields(type_)
         at = at[step]
-        if type_.is_one_of and step != leaf.path[-1]:
-            kept = leaf.path[leaf.path.index(step) + 1]
-            for name in [name for name in at if name != kept]:
+        if type_.is_one_of:
+            for name in [name for name in at if name != following]:
                 del at[name]
     name = leaf.path[-1]
     definition: Any = leaf.root.definition.args[name] if type_ is None else type_.fields[name]
     there = at.get(name)
     there = there[0] if isinstance(there, list) else there
     found = there if isinstance(there, Own) else leaf.look({**recipes.IDS, **recipes.NAMES, **recipes.NEW})
-    found = deepcopy(found) if instead is None else instead  # one that stands nowhere else
+    found = copy(found) if instead is None else instead  # one that stands nowhere else
     bare = definition.type.of_type if is_non_null_type(definition.type) else definition.type
     at[name] = [found] if is_list_type(bare) else found
     return given, found
 
 
-def deepcopy_of(given: Any) -> Any:
+def containers(given: Any) -> Any:
     """Return a copy of the containers; what stands in them stays the same object."""
     if isinstance(given, dict):
-        return {name: deepcopy_of(each) for name, each in given.items()}
-    return [deepcopy_of(each) for each in given] if isinstance(given, list) else given
+        return {name: containers(each) for name, each in given.items()}
+    return [containers(each) for each in given] if isinstance(given, list) else given
 
 
 # ---- What is selected

@@ -11,7 +11,7 @@ import orjson
 from tests.graph import library
 from tests.graph.library import ADMIN, ASA, CODES, LETTERS, NORTH, number
 from tests.graph.reference import NODE_TABLES
-from tests.matrix.recipes import IDLE, OWN_ROW, PASSWORD, PIN
+from tests.matrix.recipes import IDLE, OWN_ROW, PASSWORD, PIN, ROLLED
 
 from patrongraph import db
 from patrongraph.context import Actor, ActorKind, Context
@@ -22,7 +22,7 @@ from patrongraph.staff import tokens
 from patrongraph.staff.passwords import hash_secret
 
 # One patron with one of everything, in library $1, whose first branch and cohort have its number; $2 is its letter,
-# and the others are the numbers of rows.
+# and the others are the numbers of rows. Years of before are taken back, so that one more can begin.
 MORE = """
 WITH people AS (
     INSERT INTO patron (id, library_id, first_name, username, status, branch_id, cohort_id, registered_at,
@@ -48,6 +48,22 @@ WITH people AS (
     INSERT INTO job (id, library_id, kind, state, started_at, finished_at, started_by_id)
     VALUES ($3, $1, 'PURGE', 'COMPLETED_WITH_ISSUES', now(), now(), $5), ($4, $1, 'PURGE', 'PAUSED', now(), null, $5),
            ($4 + 3, $1, 'EXPORT_PATRON', 'SUCCEEDED', now(), now(), $5)
+), spare AS (
+    INSERT INTO cohort (id, library_id, code, name) VALUES ($3, $1, $2 || '-spare', 'Nobody')
+), earlier AS (
+    UPDATE rollover SET undone_at = now() WHERE library_id = $1 AND undone_at IS NULL
+), over AS (
+    INSERT INTO job (id, library_id, kind, state, started_at, finished_at, started_by_id, params)
+    VALUES ($6, $1, 'ROLLOVER', 'SUCCEEDED', now(), now(), $5, jsonb_build_object('rollover', $3::bigint))
+), year AS (
+    INSERT INTO rollover (id, library_id, year, job_id, created_at, moved) VALUES ($3, $1, 2020, $6, now(), 1)
+), step AS (
+    INSERT INTO rollover_step (library_id, rollover_id, patron_id, from_cohort_id, to_cohort_id, deactivate, done_at)
+    VALUES ($1, $3, $3, $1 + 3, $1, false, now())
+), kept AS (
+    INSERT INTO loan_statistic (library_id, checked_out_on, returned_on, branch_id, item_branch_id, category,
+                                cohort_code, material_type)
+    VALUES ($1, current_date - 9, current_date - 2, $1, $1, $2 || '-pupils', $2 || '-spare', $2 || '-maps')
 ), items AS (
     INSERT INTO job_item (job_id, library_id, patron_id, state, reason, finished_at)
     VALUES ($3, $1, $4, 'FAILED', 'disk full', now()), ($4, $1, $4, 'PENDING', null, null)
@@ -98,7 +114,7 @@ class Ground:
             _hashes.extend((await hash_secret(PASSWORD), await hash_pin(PIN)))
         for each in CODES:
             mine, idle, admin = number(each, OWN_ROW), number(each, IDLE), number(each, ADMIN)
-            await db.rows(MORE, each, LETTERS[each], mine, idle, admin)
+            await db.rows(MORE, each, LETTERS[each], mine, idle, admin, number(each, ROLLED))
             await db.rows(SET_PIN, mine, each, _hashes[1])
             await db.rows("UPDATE staff_user SET password_hash = $2 WHERE id = $1", admin, _hashes[0])
         self.sessions = {}

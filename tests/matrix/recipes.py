@@ -4,6 +4,9 @@ A new field, argument or address that is not known here fails the tests with a s
 Keys are names of inputs, or, where one name means different things, Type.field or Type.field.argument.
 """
 
+import datetime as dt
+import hashlib
+import io
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +21,7 @@ from tests.graph.library import (
     number,
 )
 
+from patrongraph.graph.scalars import Upload
 from patrongraph.permissions import Permission
 
 P = Permission
@@ -27,6 +31,8 @@ OWN_ROW = 300
 """Number of the rows that ground.py adds to each library: a patron without obstacles, and one loan, debt … of hers."""
 IDLE = 301
 """Number of an inactive patron with nothing in the way of a purge, and of a paused purge."""
+ROLLED = 303
+"""Number of the job of a rollover that can be taken back."""
 PASSWORD, NEW_PASSWORD, PIN = "eleven slow otters", "twelve slow otters", "739184"
 
 
@@ -74,24 +80,40 @@ class Named(Own):
         return self.text.format(letter="Q", code="NOWHERE")
 
 
+@dataclass(frozen=True)
+class File:
+    """A file to be uploaded."""
+
+    name: str
+    content: bytes
+
+    def upload(self) -> Upload:
+        """Return it as the transport hands it over, to be read once."""
+        return Upload(self.name, len(self.content), hashlib.sha256(self.content).hexdigest(), io.BytesIO(self.content))
+
+
 # ---- Ids: of what type. The number is of a row that most mutations can work on.
 
 IDS: dict[str, Own] = {
     "blockId": Own("block"),
     "branchId": Own("branch"),
+    "branchIds": Own("branch"),
     "cloneFrom": Own("pat", ASA),
     "cohortId": Own("cohort"),
     "debtId": Own("debt", OWN_ROW),
     "exportId": Own("export", OWN_ROW),
     "groupId": Own("grp"),
+    "itemBranchIds": Own("branch"),
     "jobId": Own("job"),
     "loanId": Own("loan", OWN_ROW),
     "loanIds": Own("loan", OWN_ROW),
+    "nextCohortId": Own("cohort"),
     "patronId": Own("pat", OWN_ROW),
     "patronIds": Own("pat", OWN_ROW),
     "pickupBranchId": Own("branch"),
     "reservationId": Own("res", OWN_ROW),
     "subject": Own("pat", ASA),
+    "DeleteCohortInput.id": Own("cohort", OWN_ROW),
     "EditPatronInput.id": Own("pat", OWN_ROW),
     "JobInput.id": Own("job", 2),
     "PatronRef.id": Own("pat", OWN_ROW),
@@ -101,6 +123,8 @@ IDS: dict[str, Own] = {
     "Query.node.id": Own("pat", ASA),
     "RetryFailedItemsInput.jobId": Own("job", OWN_ROW),
     "Subscription.jobProgress.id": Own("job"),
+    "UndoRolloverInput.jobId": Own("job", ROLLED),
+    "UpdateCohortInput.id": Own("cohort", 3),
 }
 
 # ---- Texts that name an object of the library.
@@ -111,14 +135,19 @@ NAMES: dict[str, Named] = {
     "PatronRef.barcode": Named(text="{letter}-300"),
     "PatronRef.username": Named(text="clean{letter}"),
     "Query.item.barcode": Named(text="{letter}-shelf"),
+    "StatisticFilter.categories": Named(text="{letter}-pupils"),
+    "StatisticFilter.cohorts": Named(text="{letter}-spare"),
+    "StatisticFilter.materialTypes": Named(text="{letter}-maps"),
 }
 
 # Texts that a new object is to be called; another library's object may be called the same.
 NEW: dict[str, Named] = {
+    "CreateCohortInput.code": Named(text="{letter}-spare"),
     "PatronLibraryInput.barcode": Named(text="{letter}-50"),
     "PatronLibraryInput.username": Named(text="o{letter}"),
     "RegisterPatronInput.barcode": Named(text="{letter}-50"),
     "RegisterPatronInput.username": Named(text="o{letter}"),
+    "UpdateCohortInput.code": Named(text="{letter}-spare"),
 }
 
 # Texts that name an object of any library, each with the reason.
@@ -131,8 +160,9 @@ SHARED = {
 
 # Texts that are only values.
 PLAIN = frozenset({
-    "action", "after", "category", "city", "comment", "confirmationToken", "country", "currentPassword", "email",
-    "firstName", "idempotencyKey", "lastName", "message", "middleName", "newPassword", "note", "notes", "password",
+    "action", "after", "category", "city", "column", "comment", "confirmationToken", "country", "currentPassword",
+    "email", "firstName", "idempotencyKey", "lastName", "message", "middleName", "name", "newPassword", "note", "notes",
+    "password",
     "phone", "pin", "postalCode", "preferredName", "reason", "region", "search", "street",
 })  # fmt: skip
 
@@ -142,7 +172,10 @@ VALUES: dict[str, Any] = {
     "first": 5,
     "amount": "1.00",
     "barcode": "fresh",
+    "code": "11A",
+    "column": "last_name",
     "comment": "why",
+    "name": "Year 11",
     "reason": "why",
     "confirm": True,
     "dryRun": False,
@@ -152,6 +185,12 @@ VALUES: dict[str, Any] = {
     "currentPassword": PASSWORD,
     "newPassword": NEW_PASSWORD,
     "version": 1,
+    "year": dt.datetime.now(dt.UTC).year,
+    "file": File("pupils.csv", b"external_id,first_name,last_name\nfresh-1,Freja,Lund\n"),
+    "ImportPatronsInput.format": "PATRONS",
+    "Query.loanStatistics.from": "2015-01-01",
+    "Query.loanStatistics.to": "2039-12-31",
+    "Query.loanStatistics.by": ["YEAR", "BRANCH", "ITEM_BRANCH", "MATERIAL_TYPE", "CATEGORY", "COHORT", "LOST"],
     "SignInInput.username": "admin",
     "SignInPatronInput.barcode": "N-300",
 }
@@ -164,12 +203,16 @@ INNER = {"first": "3", "to": "PURGE"}
 
 @dataclass(frozen=True)
 class Act:
-    """What a mutation needs beside what must be sent, and what it answers when it acts."""
+    """What a mutation needs beside what must be sent, and what it answers when it acts.
+
+    `confirmed`: it acts when count and token of a dry run are quoted.
+    """
 
     answers: str
     given: dict[str, Any] = field(default_factory=dict)
     also: tuple[Permission, ...] = ()
     changes: bool = True
+    confirmed: bool = False
 
 
 OMIT = object()
@@ -193,6 +236,11 @@ ACTS: dict[str, Act] = {
     "setGroupLead": Act("SetGroupLeadSuccess", {"patronId": Own("pat", ANNA)}),
     "grantPrivacyWaiver": Act("GrantPrivacyWaiverSuccess", {"patronId": Own("pat", BLOCKED)}),
     "revokePrivacyWaiver": Act("RevokePrivacyWaiverSuccess", {"patronId": Own("pat", ANNA)}),
+    "createCohort": Act("CohortSuccess"),
+    "updateCohort": Act("CohortSuccess", {"name": "Year seven"}),
+    "deleteCohort": Act("DeleteCohortSuccess"),
+    "rollOverCohorts": Act("RollOverCohortsSuccess", confirmed=True),
+    "undoRollover": Act("UndoRolloverSuccess"),
     "checkOut": Act("CheckOutSuccess"),
     "checkIn": Act("CheckInSuccess", {"itemBarcode": "N-lent"}),
     "renewLoan": Act("RenewLoanSuccess"),
@@ -208,6 +256,7 @@ ACTS: dict[str, Act] = {
     "exportPatronData": Act("ExportStarted"),
     "exportPatrons": Act("ExportStarted"),
     "createDownloadLink": Act("DownloadLink"),
+    "importPatrons": Act("ImportStarted"),
     "pauseJob": Act("JobSuccess", {"id": Own("job", 2)}, also=(P.PATRONS_PURGE,)),
     "resumeJob": Act("JobSuccess", {"id": Own("job", IDLE)}, also=(P.PATRONS_PURGE,)),
     "cancelJob": Act("JobSuccess", {"id": Own("job", IDLE)}, also=(P.PATRONS_PURGE,)),
@@ -228,8 +277,19 @@ INPUTS: dict[str, tuple[Permission, Any]] = {
     "registerPatron.cloneFrom": (P.GROUPS_MANAGE, Own("pat", ASA)),
 }
 
-# What a job's kind needs before it can be stopped or resumed.
-JOBS: dict[str, Permission] = {"pauseJob": P.PATRONS_PURGE, "resumeJob": P.PATRONS_PURGE, "cancelJob": P.PATRONS_PURGE}
+# What a job's kind needs before it can be stopped or resumed: a purge, an export, an import, a rollover.
+JOBS: dict[tuple[str, Own], Permission] = {
+    ("pauseJob", Own("job", 2)): P.PATRONS_PURGE,
+    ("resumeJob", Own("job", IDLE)): P.PATRONS_PURGE,
+    ("cancelJob", Own("job", IDLE)): P.PATRONS_PURGE,
+    ("pauseJob", Own("job", 11)): P.PATRONS_DOWNLOAD_DATA,
+    ("resumeJob", Own("job", 9)): P.PATRONS_DOWNLOAD_DATA,
+    ("cancelJob", Own("job", 9)): P.PATRONS_DOWNLOAD_DATA,
+    ("pauseJob", Own("job", 4)): P.PATRONS_IMPORT,
+    ("cancelJob", Own("job", 4)): P.PATRONS_IMPORT,
+    ("pauseJob", Own("job", 6)): P.COHORTS_ROLL_OVER,
+    ("cancelJob", Own("job", 6)): P.COHORTS_ROLL_OVER,
+}
 
 # Root fields that take no permission: what anybody signed in may do, and what needs no sign-in at all.
 SIGNED_IN = frozenset({
@@ -237,6 +297,12 @@ SIGNED_IN = frozenset({
 })  # fmt: skip
 PUBLIC = frozenset({"Mutation.signIn", "Mutation.signOut", "Mutation.signInPatron"})
 PATRONS = PUBLIC | {"Query.viewer"}
+
+# Where a field with a permission of its own is not null: field and query → other arguments of the query.
+SHOWN: dict[tuple[str, str], dict[str, Any]] = {
+    ("Job.import", "job"): {"id": Own("job", 4)},
+    ("ImportRejection.patron", "job"): {"id": Own("job", 4)},
+}
 
 # ---- Types that are reached without the permission that node(id:) asks for them.
 
@@ -257,11 +323,16 @@ ONESELF = {("Query.viewer", "StaffUser"), ("Query.viewer", "ApiToken"), ("Query.
 
 @dataclass(frozen=True)
 class Address:
-    """One address: who may fetch it, and what stands in its place for an id. `one_of`: any of these opens it."""
+    """One address: who may fetch it, and what stands in its place for an id. `one_of`: any of these opens it.
+
+    It is fetched with each of `queries`; `missing` is the status for an id that nobody has.
+    """
 
     one_of: tuple[Permission, ...] = ()
     own: Own | None = None
     public: bool = False
+    queries: tuple[str, ...] = ("",)
+    missing: int = 404
 
 
 ADDRESSES: dict[str, Address] = {
@@ -271,8 +342,17 @@ ADDRESSES: dict[str, Address] = {
     "/jobs/{id}/certificate": Address((P.AUDIT_VIEW,), Own("job")),
     "/jobs/{id}/certificate.json": Address((P.AUDIT_VIEW,), Own("job")),
     "/jobs/{id}/items.csv": Address((P.PATRONS_VIEW, P.AUDIT_VIEW), Own("job")),
+    "/jobs/{id}/rejected.csv": Address((P.PATRONS_IMPORT,), Own("job", 4)),
     "/patrons/{id}/certificate": Address((P.AUDIT_VIEW,), Gone()),
     "/patrons/{id}/certificate.json": Address((P.AUDIT_VIEW,), Gone()),
     "/readyz": Address(public=True),
-}
+    # Nothing is lent at a branch that there is not, so the table is empty.
+    "/statistics/loans.csv": Address(
+        (P.REPORTS_VIEW,), Own("branch"), missing=200,
+        queries=tuple(
+            f"?from=2015-01-01&to=2039-12-31&by=YEAR,BRANCH,ITEM_BRANCH&{name}={{id}}"
+            for name in ("branchId", "itemBranchId")
+        ),
+    ),
+}  # fmt: skip
 """By the route's path; GraphQL's own addresses are not here."""

@@ -86,13 +86,16 @@ async def test_an_address(client: httpx.AsyncClient, ground: Ground, template: s
         assert answer.status_code == 200, answer.text
         looked_at("HTTP addresses", template, "anonymous")
         return
-    for permission in address.one_of:
-        own = await bearer(NORTH, frozenset({permission}))
-        answer = await client.get(await filled(template, address, NORTH, own), headers=own)
-        assert answer.status_code == 200, answer.text
-    await nobody_else(client, ground, template, address)
-    await nothing_of_others(client, template, address)
-    looked_at("HTTP addresses", template, "own", "other library", "without permission", "anonymous", "patron")
+    for whole in (template + query for query in address.queries):
+        for permission in address.one_of:
+            own = await bearer(NORTH, frozenset({permission}))
+            answer = await client.get(await filled(whole, address, NORTH, own), headers=own)
+            assert answer.status_code == 200, answer.text
+        await nobody_else(client, ground, whole, address)
+        await ground.build()
+        await nothing_of_others(client, whole, address)
+        await ground.build()
+        looked_at("HTTP addresses", template, "own", "other library", "without permission", "anonymous", "patron")
 
 
 async def nobody_else(client: httpx.AsyncClient, ground: Ground, template: str, address: Address) -> None:
@@ -122,8 +125,11 @@ async def nothing_of_others(client: httpx.AsyncClient, template: str, address: A
     before = await contents()
     answers = [said(await client.get(path, headers=mine), path, template) for path in (foreign, nowhere)]
     assert answers[0] == answers[1]
-    assert answers[0][0] == 404
+    assert answers[0][0] == address.missing
     assert await contents() == before
+    # The own library's is something else, so the two above were not refused for something else.
+    path = await filled(template, address, NORTH, mine)
+    assert said(await client.get(path, headers=mine), path, template) != answers[1]
     answer = await client.get(foreign, headers=theirs)
     assert answer.status_code == 200, answer.text
 

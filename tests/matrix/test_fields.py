@@ -18,8 +18,8 @@ from tests.matrix.asking import (
     ways,
     written,
 )
-from tests.matrix.ground import Ground
-from tests.matrix.recipes import ABOUT_PATRONS, BESIDE, ONESELF
+from tests.matrix.ground import Ground, of_others
+from tests.matrix.recipes import ABOUT_PATRONS, BESIDE, ONESELF, SHOWN
 from tests.matrix.table import looked_at
 from tests.matrix.test_roots import send
 from tests.town import contents
@@ -46,6 +46,15 @@ def ways_to(type_name: str) -> list[Way]:
     return found
 
 
+def values_of(key: str, answer: Any) -> list[Any]:
+    """Return what stands under that key, wherever in an answer."""
+    if isinstance(answer, list):
+        return [value for each in answer for value in values_of(key, each)]
+    if not isinstance(answer, dict):
+        return []
+    return [answer[key]] if key in answer else values_of(key, list(answer.values()))
+
+
 @pytest.mark.parametrize("coordinate", GUARDED)
 async def test_a_stricter_field_is_refused_on_every_way_to_it(ground: Ground, coordinate: str) -> None:
     type_name, name = coordinate.split(".")
@@ -66,12 +75,17 @@ async def test_a_stricter_field_is_refused_on_every_way_to_it(ground: Ground, co
                 names = {"code": "FORBIDDEN", "field": coordinate, "permission": permission.value}
                 assert names in [error["extensions"] for error in said.envelope["errors"]], (text, said)
     assert await contents() == before
-    queries = [way for way in found if way.root.type == "Query" and way.root.name != "node"]
-    for way in queries[:1]:
-        given = arguments(way.root)
-        text = f"{header(way.root, given)} {{ {field_text(way.root, given, way.around(f'{{ {asked} }}'))} }}"
-        said = await ground.ask(ground.staff(*way.permissions, *required(definition)), text, written(given, NORTH))
-        assert (said.status, said.codes) == (200, []), said
+    seen = []
+    for way in found:
+        if way.root.type == "Query" and way.root.name != "node":
+            given = arguments(way.root) | SHOWN.get((coordinate, way.root.name), {})
+            below = way.around(f"{{ seen: {asked} }}")
+            text = f"{header(way.root, given)} {{ {field_text(way.root, given, below)} }}"
+            said = await ground.ask(ground.staff(*way.permissions, *required(definition)), text, written(given, NORTH))
+            assert (said.status, said.codes) == (200, []), said
+            assert await of_others(said.envelope) == []
+            seen += [value for value in values_of("seen", said.envelope) if value is not None]
+    assert seen, f"{coordinate} is null wherever it is asked: say in SHOWN of tests/matrix/recipes.py where it is not."
     looked_at("stricter fields", coordinate, "own", *(["without permission"] * len(found)))
 
 

@@ -24,6 +24,10 @@ def test_no_recipe_is_of_something_that_is_gone() -> None:
     assert {own.prefix for own in recipes.IDS.values()} <= set(NODES)
     assert set(recipes.CHOICES) <= set(SCHEMA.type_map)
     assert {Root(*coordinate.split(".")) for coordinate, _ in recipes.ONESELF} <= set(roots("Query"))
+    for coordinate, query in recipes.SHOWN:
+        type_name, name = coordinate.split(".")
+        assert name in SCHEMA.type_map[type_name].fields  # type: ignore[attr-defined]
+        assert Root("Query", query) in roots("Query")
 
 
 NEW = build_schema("input NewInput { strangerId: ID!  strangersName: String!  often: Int! }").type_map["NewInput"]

@@ -24,6 +24,7 @@ from tests.matrix.table import looked_at
 from tests.town import contents
 
 from patrongraph.context import ANONYMOUS, Actor
+from patrongraph.jobs import actions as jobs
 from patrongraph.permissions import ALL_PERMISSIONS, Permission
 
 KINDS = {"Query": "query fields", "Mutation": "mutations", "Subscription": "subscriptions"}
@@ -137,9 +138,12 @@ async def test_a_mutation_acts_with_its_permission_alone(ground: Ground, root: R
     assert act.answers in types, f"{root} never answers {act.answers}: correct ACTS in {recipes.__file__}"
     needed = {root.permission, *act.also} - {None}
     who = ANONYMOUS if root.public and root.name != "signOut" else ground.staff(*needed)
+    text, variables = asked(root, who.permissions)
+    if act.confirmed:
+        variables["input"] |= await dry_run(ground, root, who, variables)
     before = await contents()
     try:
-        said = await ground.ask(who, *asked(root, who.permissions))
+        said = await ground.ask(who, text, variables)
         assert (said.status, said.codes) == (200, []), said
         assert said.root(root.name)["__typename"] == act.answers, said
         assert await of_others(said.envelope) == []
@@ -147,6 +151,18 @@ async def test_a_mutation_acts_with_its_permission_alone(ground: Ground, root: R
     finally:
         await ground.build()
     looked_at(KINDS[root.type], root, "own")
+
+
+async def dry_run(ground: Ground, root: Root, who: Actor, variables: dict[str, Any]) -> dict[str, Any]:
+    """Return what a dry run says is to be quoted; it changes nothing."""
+    before = await contents()
+    asked_first = {"input": variables["input"] | {"dryRun": True}}
+    said = await ground.ask(who, asked(root, who.permissions)[0], asked_first)
+    assert (said.status, said.codes) == (200, []), said
+    assert await of_others(said.envelope) == []
+    assert await contents() == before
+    names = {name.rpartition("_")[2]: value for name, value in said.root(root.name).items()}
+    return {"confirmCount": names["count"], "confirmationToken": names["confirmationToken"]}
 
 
 @pytest.mark.parametrize("root", SUBSCRIPTIONS, ids=str)
@@ -180,15 +196,21 @@ def test_inputs_that_need_more_are_known() -> None:
     assert said == set(recipes.INPUTS), "correct INPUTS in tests/matrix/recipes.py"
 
 
-@pytest.mark.parametrize(("key", "needed"), [
-    *((key, needed) for key, (needed, _) in recipes.INPUTS.items()), *recipes.JOBS.items(),
+def test_every_kind_of_job_is_stopped() -> None:
+    assert set(recipes.JOBS.values()) == set(jobs.PERMISSIONS.values()), "correct JOBS in tests/matrix/recipes.py"
+
+
+@pytest.mark.parametrize(("key", "needed", "sent"), [
+    *((key, needed, sent) for key, (needed, sent) in recipes.INPUTS.items()),
+    *((f"{name}.id", needed, job) for (name, job), needed in recipes.JOBS.items()),
 ])  # fmt: skip
-async def test_an_input_that_needs_more_is_refused_without_it(ground: Ground, key: str, needed: Permission) -> None:
+async def test_an_input_that_needs_more_is_refused_without_it(
+    ground: Ground, key: str, needed: Permission, sent: Any
+) -> None:
     name, _, field = key.partition(".")
     root = Root("Mutation", name)
     given = arguments(root, field)
-    if field:
-        given["input"][field] = recipes.INPUTS[key][1]
+    given["input"][field] = sent
     text = f"{header(root, given)} {{ {field_text(root, given)} }}"
     before = await contents()
     said = await ground.ask(ground.staff(*(ALL_PERMISSIONS - {needed})), text, written(given, NORTH))
@@ -203,7 +225,7 @@ async def test_an_input_that_needs_more_is_refused_without_it(ground: Ground, ke
         assert (said.status, said.codes, said.root(name)["__typename"]) == (200, [], root.act.answers), said
     finally:
         await ground.build()
-    looked_at("inputs that need more", key, "own", "without permission")
+    looked_at("inputs that need more", f"{key} {needed}", "own", "without permission")
 
 
 def test_every_inner_argument_is_known() -> None:

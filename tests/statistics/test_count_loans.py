@@ -104,7 +104,9 @@ async def test_each_part_of_a_filter(reports: Api, hand: Hand, other_town: Town)
     for chosen, loans in (
         ({"branchIds": [main]}, 2), ({"branchIds": [main, annex]}, 4), ({"branchIds": []}, 0),
         ({"branchIds": [f"branch_{other_town.branch}"]}, 0), ({"branchIds": None}, 6),
-        ({"itemBranchIds": [annex]}, 1), ({"materialTypes": ["BOOK", "DVD"]}, 3), ({"materialTypes": [""]}, 1),
+        ({"itemBranchIds": [annex]}, 1), ({"itemBranchIds": [f"branch_{other_town.branch}"]}, 0),
+        ({"itemBranchIds": [f"branch_{other_town.branch}", main]}, 2),
+        ({"materialTypes": ["BOOK", "DVD"]}, 3), ({"materialTypes": [""]}, 1),
         ({"categories": ["Pupil"]}, 3), ({"categories": ["pupil"]}, 0), ({"cohorts": ["Y8", "Y9"]}, 3),
         ({"lost": True}, 2), ({"lost": False}, 4), ({"record": "LIVE"}, 6), ({"record": "RETAINED"}, 0),
         ({"lost": False, "categories": ["Pupil"], "branchIds": [main]}, 2), ({}, 6),

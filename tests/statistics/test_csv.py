@@ -75,7 +75,7 @@ async def test_filters_are_those_of_the_graph(reports: Api, lender: Lender, othe
         ({"materialTypes": ["BOOK", ""]}, {"materialType": ["BOOK", ""]}),
         ({"categories": ["Pupil"], "cohorts": ["Y9"], "record": "LIVE"},
          {"category": "Pupil", "cohort": "Y9", "record": "live"}),
-        ({"itemBranchIds": [f"branch_{other_town.branch}"]}, {"itemBranchId": f"branch_{other_town.branch}"}),
+        ({"itemBranchIds": [f"branch_{lender.town.branch}"]}, {"itemBranchId": f"branch_{lender.town.branch}"}),
         ({"lost": True}, {"lost": "TRUE"}),
         ({"record": "RETAINED"}, {"record": "RETAINED"}),
     ):  # fmt: skip
@@ -133,7 +133,7 @@ async def test_who_may_not(api: Api, town: Town, other_town: Town) -> None:
     (EVER | {"record": "DEAD"}, "record is 'DEAD'; it is one of LIVE, RETAINED."),
     (EVER | {"brunch": "x"}, "'brunch' is no parameter of this address; there are from, to, by, branchId,"
      " itemBranchId, materialType, category, cohort, lost, record."),
-    (EVER | {"branchId": "MAIN"}, "Argument filter.branchIds: 'MAIN' is not an id; an id looks like pat_12."),
+    (EVER | {"branchId": "MAIN"}, "Argument filter.branchIds: This text is not an id; an id looks like pat_12."),
     (EVER | {"to": "2019-01-01"}, "Argument to is 2019-01-01, before from, which is 2020-01-01: the first day comes"
      " first."),
 ])  # fmt: skip

@@ -13,7 +13,7 @@ import asyncpg
 
 from patrongraph import db
 from patrongraph.erasure import certificate, chunk
-from patrongraph.jobs import chunks, leases
+from patrongraph.jobs import item_chunks, leases
 
 Rows = Sequence[asyncpg.Record]
 Next = Callable[..., Awaitable[Rows]]
@@ -74,7 +74,7 @@ async def _no_certificate(go_on: Next, sql: str, args: tuple[Any, ...]) -> Rows:
 
 
 async def _settled_twice(go_on: Next, sql: str, args: tuple[Any, ...]) -> Rows:
-    instead = {chunks.TAKE_NEXT: TAKE_ANY, leases.CLAIM: CLAIM_ANY, leases.ADVANCE: ADVANCE_ANY}
+    instead = {item_chunks.TAKE_NEXT: TAKE_ANY, leases.CLAIM: CLAIM_ANY, leases.ADVANCE: ADVANCE_ANY}
     return await go_on(instead.get(sql, sql), *args)
 
 

@@ -583,7 +583,11 @@ async def test_no_upload_over_server_sent_events(peer):
         assert "Files go to /graphql" in message(answer)
         text = operations(variables={"file": "x"})
         answer = await client.post("/graphql/stream", content=text, headers=JSON | TOKEN | stream)
-        assert refused(answer) == (400, "BAD_VARIABLES")
+    told, ended = [each for each in answer.text.strip().split("\n\n") if each.startswith("event")]
+    assert (answer.status_code, told.split("\n")[0], ended.split("\n")[0]) == (200, "event: next", "event: complete")
+    envelope = json.loads(told.split("\n")[1].removeprefix("data: "))
+    assert (set(envelope), envelope["errors"][0]["extensions"]["code"]) == ({"errors"}, "BAD_VARIABLES")
+    assert KEPT == []
 
 
 async def test_an_upload_counts_in_an_idempotency_keys_fingerprint(settings):

@@ -79,7 +79,7 @@ async def test_look_up(api: Api, town: Town, other_town: Town, settings: Setting
     assert isinstance(prepared, Prepared)
     assert prepared.roots is not None
     [(key, nodes, definition)] = prepared.roots
-    variables = engine._variables(prepared, Request(LOOK_UP))
+    variables = engine._variables(prepared, Request(LOOK_UP), actor)
     assert isinstance(variables, VariableValues)
     statement = engine._statement(prepared, variables, actor, nodes, definition)
     parameters = statement.parameters(Call(variables, actor))

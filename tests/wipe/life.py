@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.clients import MODERN, Api
+from tests.imports.files import send_in
 from tests.town import Town, wait_until
 from tests.wipe.needles import Marks
 
@@ -281,6 +282,31 @@ class Life:
         await db.rows("DROP TRIGGER test_fault ON patron")
         await db.rows("DROP FUNCTION test_fault")
 
+    async def imported(self, patron: str) -> None:
+        """A file whose rows are applied, rejected though it is clear whom they mean, and rejected as nobody's."""
+        rows = [
+            ["barcode", "last_name", "email", "phone", "notes"],
+            [
+                self.code("card2"),
+                self.text("last3"),
+                f"{self.code('mail3')}@example.org",
+                self.phone("+49"),
+                self.text("notes3") + _noise(9_000),
+            ],
+            [self.code("card2"), self.text("last4"), self.code("mail4"), self.phone("+50"), self.text("notes4")],
+            [self.text("card5"), self.text("last5"), self.code("mail5"), self.phone("+51"), self.text("notes5")],
+            [self.text("broken6")],
+        ]
+        file = "\n".join(",".join(row) for row in rows)
+        started = await send_in(self.api, self.token, file, format="PATRONS", idempotencyKey=self.code("import"))
+        job = started["job"]["id"]
+        last = (await self.api.follow(job, self.token))[-1]
+        assert (last["state"], last["done"], last["skipped"]) == ("COMPLETED_WITH_ISSUES", 1, 3), last
+        async with self.api.client() as client:
+            mended = await client.get(f"/jobs/{job}/rejected.csv", headers=self.api.headers(self.token))
+        assert mended.text.lower().count(self.marks.letters) >= 8
+        self.done.add("importPatrons")
+
     async def live(self, other: str) -> str:
         """Everything in order; at the end nothing stands in the way of a purge but that the patron is active."""
         patron = await self.register()
@@ -292,6 +318,7 @@ class Life:
         await self.signs_in(self.code("card2"))
         await self.looked_up(patron)
         await self.refused(patron)
+        await self.imported(patron)
         await self.exports(patron)
         await self.signs_in(self.code("card2"))  # a new PIN has ended the session before
         return patron

@@ -123,7 +123,7 @@ def _check(wanted: Link, chain: Mapping[int, Link]) -> None:
     if wanted.next_id is not None and wanted.next_id not in chain:
         raise not_found("The next cohort")
     if any(each.code == wanted.code for each in others):
-        raise problems.code_taken("input.code", wanted.code)
+        raise problems.code_taken("input.code")
     if wanted.graduated:
         for each in others:
             if each.graduated:
@@ -134,7 +134,9 @@ def _check(wanted: Link, chain: Mapping[int, Link]) -> None:
         passed[follower] = chain[follower].code
         follower = chain[follower].next_id
     if follower == wanted.id:
-        raise problems.cycle([wanted.code, *passed.values(), wanted.code])
+        # By the code that it has, not by one that was sent along.
+        code = chain[wanted.id].code
+        raise problems.cycle([code, *passed.values(), code])
 
 
 def _wrong_fields(wanted: Link) -> list[InvalidField]:

@@ -36,9 +36,9 @@ class CohortInUse(Problem):
     previous_codes: list[str] = strawberry.field(description="Codes of the cohorts whose next one it is.")
 
 
-def code_taken(field: str, code: str) -> Refused:
+def code_taken(field: str) -> Refused:
     """Return the refusal of a code that another cohort has."""
-    message = f"There is already a cohort with the code {code} in your library; choose another code."
+    message = "There is already a cohort with this code in your library; choose another code."
     return Refused(CohortCodeTaken(code=ProblemCode.COHORT_CODE_TAKEN, message=message, field=field))
 
 

@@ -19,6 +19,7 @@ from patrongraph.graph.declare import mutation
 from patrongraph.graph.engine import Operation
 from patrongraph.graph.ids import decode_id, encode_id
 from patrongraph.permissions import Permission
+from patrongraph.problems import invalid
 
 
 def _cohort_key(text: str | None) -> int | None:
@@ -26,9 +27,12 @@ def _cohort_key(text: str | None) -> int | None:
 
 
 def _changes(input: UpdateCohortInput) -> dict[str, Any]:
-    """Return what was given, by the names that the action knows."""
+    """Return what was given, by the names that the action knows. Raises Refused for a null that takes away too much."""
     given = {name: getattr(input, name) for name in ("code", "name", "next_cohort_id", "graduated")}
     changes = {name: each.value for name, each in given.items() if each is not None}
+    for name in ("code", "name", "graduated"):
+        if name in changes and changes[name] is None:
+            raise invalid(f"input.{name}", f"A cohort cannot be without {name}; leave it out to keep it as it is.")
     if "next_cohort_id" in changes:
         changes["next_id"] = _cohort_key(changes.pop("next_cohort_id"))
     return changes

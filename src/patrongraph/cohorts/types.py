@@ -72,12 +72,12 @@ class UpdateCohortInput:
     """Input of updateCohort. A rollover that has begun goes on as it was settled."""
 
     id: strawberry.ID = strawberry.field(description="Id of the cohort.")
-    code: strawberry.Maybe[str] = strawberry.field(description=_CODE)
-    name: strawberry.Maybe[str] = strawberry.field(description=_NAME)
+    code: strawberry.Maybe[str | None] = strawberry.field(description=f"{_CODE} Null is refused.")
+    name: strawberry.Maybe[str | None] = strawberry.field(description=f"{_NAME} Null is refused.")
     next_cohort_id: strawberry.Maybe[strawberry.ID | None] = strawberry.field(
         description="Where a rollover moves its members to; null when they stay."
     )
-    graduated: strawberry.Maybe[bool] = strawberry.field(description=_GRADUATED)
+    graduated: strawberry.Maybe[bool | None] = strawberry.field(description=f"{_GRADUATED} Null is refused.")
 
 
 @strawberry.input(description="Names a cohort of your library.")

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
 from tortoise.fields.data import CharEnumFieldInstance
 from tortoise.fields.relational import ForeignKeyFieldInstance
 from tortoise.models import Model
@@ -20,6 +21,7 @@ from patrongraph.exports import models as own
 from patrongraph.exports.document import ITEM_COLUMNS, LIBRARY_COLUMNS, LISTS, PATRON, SCHEMA_NAME, objects
 from patrongraph.exports.words import FIELDS
 from patrongraph.groups import models as groups
+from patrongraph.imports import models as imports
 from patrongraph.libraries import models as libraries
 from patrongraph.patrons import models as patrons
 from patrongraph.personal_data import Form, Shown
@@ -130,6 +132,8 @@ def _type_of(field: fields.Field[Any]) -> Schema:  # noqa: PLR0911 - a table of 
             return {"type": "string", "format": "date"}
         case fields.IntField():
             return {"type": "integer"}
+        case ArrayField():
+            return {"type": "array", "items": {"type": ["string", "null"]}}
     raise TypeError(f"json_schema.py does not know how {type(field).__name__} is written")
 
 
@@ -152,7 +156,7 @@ def _field(model: type[Model], column: str) -> fields.Field[Any]:
 # The rooms whose tables are in the document.
 _MODELS: dict[str, type[Model]] = {
     model._meta.db_table: model
-    for room in (circulation, cohorts, groups, libraries, patrons, rollover, own)
+    for room in (circulation, cohorts, groups, imports, libraries, patrons, rollover, own)
     for model in vars(room).values()
     if isinstance(model, type) and issubclass(model, Model) and model is not Model
 }

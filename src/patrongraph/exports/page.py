@@ -110,6 +110,8 @@ class _Writer:
             return Cell("word", phrase("yes" if value else "no", self.language))
         if isinstance(value, Mapping):
             return self._item(value)
+        if isinstance(value, list):
+            return Cell("text", clean("; ".join(part or "" for part in value)))
         return self._plain(schema.get("format"), str(value))
 
     def _plain(self, format: str | None, value: str) -> Cell:

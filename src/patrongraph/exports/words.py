@@ -88,6 +88,15 @@ FIELDS: dict[str, Words] = {
         "Whether staff have marked the account as one that must not be erased.",
     ),
     "notes": Words("Notes about you", "Anteckningar om dig", "What staff have noted about the patron, if anything."),
+    "importedRows": Words(
+        "Rows of imported files",
+        "Rader i importerade filer",
+        "What files that were imported say about the patron and was not taken over; kept for a few days.",
+    ),
+    "importedRows.line": Words("Line", "Rad", "Line of the file; null for a patron whom the file does not name."),
+    "importedRows.cells": Words("Cells", "Celler", "The cells of the row, as in the file."),
+    "importedRows.column": Words("Column", "Kolumn", "The column that was wrong; empty for the whole row."),
+    "importedRows.reason": Words("Reason", "Skäl", "Why the row was not taken over; null while it waits."),
     "exports": Words(
         "Copies of your data",
         "Kopior av dina uppgifter",

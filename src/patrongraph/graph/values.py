@@ -21,10 +21,9 @@ from graphql import (
     validate,
     validate_input_literal,
     validate_input_value,
-    value_from_ast_untyped,
 )
 from graphql.execution.get_variable_signature import GraphQLVariableSignature
-from graphql.language import ValueNode
+from graphql.language import ListValueNode, NullValueNode, ObjectValueNode, ValueNode
 
 from patrongraph.graph.ids import BadArgument
 
@@ -136,16 +135,27 @@ def _why_object(type_: Any, value: Any, hints: bool) -> str:
     if not isinstance(value, dict):
         return f"an object of type '{type_.name}' is needed."
     missing = [name for name, field in type_.fields.items() if is_required_input_field(field) and name not in value]
-    if missing:
-        return f"'{type_.name}' needs {', '.join(missing) if hints else 'more fields'}."
+    reasons = [f"'{type_.name}' needs {', '.join(missing) if hints else 'more fields'}"] if missing else []
+    known = ""
     if not type_.fields.keys() >= value.keys():
+        reasons.append(f"it has a field that '{type_.name}' does not have")
         known = f" Its fields are {', '.join(type_.fields)}." if hints else ""
-        return f"it has a field that '{type_.name}' does not have.{known}"
+    if reasons:
+        return f"{'; '.join(reasons)}.{known}"
     return f"exactly one field of '{type_.name}' must be given, and not null."
 
 
 def _dotted(path: Path) -> str:
     return ".".join(str(step) for step in path)
+
+
+def _outline(node: ValueNode) -> Any:
+    """Return the objects, lists and nulls of a literal; what else is in it does not matter."""
+    if isinstance(node, ObjectValueNode):
+        return {each.name.value: _outline(each.value) for each in node.fields}
+    if isinstance(node, ListValueNode):
+        return [_outline(each) for each in node.values]
+    return None if isinstance(node, NullValueNode) else ...
 
 
 class _QuietValues(ValuesOfCorrectTypeRule):
@@ -154,12 +164,15 @@ class _QuietValues(ValuesOfCorrectTypeRule):
     def is_valid_value_node(self, node: ValueNode, input_type: Any) -> Any:
         """Look at one literal and all that is in it."""
         if input_type:
-            hints = not self.context.hide_suggestions
+            hints, said = not self.context.hide_suggestions, set[str]()
 
             def note(error: GraphQLError, path: list[str | int]) -> None:
                 place = f" at '{_dotted(path)}'" if path else ""
-                why = _why(*_at(input_type, value_from_ast_untyped(node), path), error, hints)
-                self.report_error(GraphQLError(f"A wrong value{place}: {why}", error.nodes))
+                why = _why(*_at(input_type, _outline(node), path), error, hints)
+                message = f"A wrong value{place}: {why}"
+                if message not in said:
+                    said.add(message)
+                    self.report_error(GraphQLError(message, error.nodes))
 
             validate_input_literal(node, input_type, note, hide_suggestions=True)
         return self.SKIP

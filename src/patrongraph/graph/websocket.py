@@ -69,6 +69,7 @@ class _Socket:
         self._closed = False
         self._asked = False
         self._acknowledged = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._credentials: Credentials = NO_CREDENTIALS
         self._actor: Actor = ANONYMOUS
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -116,15 +117,17 @@ class _Socket:
         with contextlib.suppress(OSError):
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
-    async def _write(self, message: bytes) -> None:
-        # The server's send waits while the client does not read: an operation holds one message, no queue.
-        if self._closed:
-            raise _Gone
-        try:
-            await self._send({"type": "websocket.send", "text": message.decode()})
-        except OSError:
-            self._closed = True
-            raise _Gone from None
+    async def _write(self, *parts: bytes) -> None:
+        # The server's send waits while the client does not read. One operation at a time is in it, and only that one
+        # has a frame made for it: the others hold the event that all subscribers share, and there is no queue.
+        async with self._writing:
+            if self._closed:
+                raise _Gone
+            try:
+                await self._send({"type": "websocket.send", "text": b"".join(parts).decode()})
+            except OSError:
+                self._closed = True
+                raise _Gone from None
 
     async def _watch(self) -> None:
         try:
@@ -240,14 +243,14 @@ class _Socket:
             answer = await engine.execute(request, context)
             if not answer.executed:
                 return _failure(name, answer.body)
-            await self._write(_next(name, answer.body))
+            await self._write(*_next(name, answer.body))
             return _done(name)
         source = await engine.subscribe(request, context)
         if isinstance(source, Answer):
             return _failure(name, source.body)
         try:
             async for body in source:
-                await self._write(_next(name, body))
+                await self._write(*_next(name, body))
         finally:
             await close(source)
         return _done(name)
@@ -272,8 +275,8 @@ def _id(data: dict[str, Any]) -> str:
     return name
 
 
-def _next(name: str, body: bytes) -> bytes:
-    return b'{"type":"next","id":%b,"payload":%b}' % (orjson.dumps(name), body)
+def _next(name: str, body: bytes) -> tuple[bytes, bytes, bytes]:
+    return b'{"type":"next","id":%b,"payload":' % orjson.dumps(name), body, b"}"
 
 
 def _done(name: str) -> bytes:

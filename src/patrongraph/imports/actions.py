@@ -1,7 +1,6 @@
 """A file of patrons is taken in as one transaction: the job, what was asked, and every row; then workers apply it."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import asdict, replace
 from itertools import islice
@@ -27,9 +26,6 @@ __all__ = ["DEFAULT_SHARE", "Missing", "expire_cells", "forget_unreached", "open
 
 SLICE = 1_000
 """Rows that a thread reads while the event loop does something else."""
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_SECRET = re.compile(r"pass|pwd|\bpin\b|pin.?(code|kod)|lösen", re.IGNORECASE)
 
 INSERT_RUN = """
 INSERT INTO import_run (library_id, job_id, format, dry_run, columns, meanings, options, encoding, warnings)
@@ -121,7 +117,7 @@ async def start(
         await db.value(
             INSERT_RUN, actor.library, created.id, source.format.value, dry_run, kept.columns, kept.fields,
             orjson.dumps({"missing": asdict(asked), "whole": _whole(source)}).decode(), source.encoding,
-            [_storable(warning) for warning in source.warnings],
+            list(source.warnings),
         )  # fmt: skip
         await connection.copy_records_to_table("import_row", records=kept.records(), columns=COLUMNS)
         if not kept.rows:
@@ -152,7 +148,7 @@ async def before_erasure(library_id: int, patron_ids: list[int]) -> None:
 
 
 class _Kept:
-    """The rows of a file as they are stored: only cells that mean something, in what PostgreSQL can hold."""
+    """The rows of a file as they are stored: of a column that means nothing no cell is kept."""
 
     def __init__(self, source: Source, job_id: int, library_id: int) -> None:
         self.rows = 0
@@ -160,10 +156,7 @@ class _Kept:
         self._places = [place for place, field in enumerate(source.fields) if field is not None]
         self._all = len(self._places) == len(source.columns)
         self._key = (job_id, library_id)
-        passed_over = [column for column, field in zip(source.columns, source.fields, strict=True) if field is None]
-        # Of a broken row nobody can say which cell is which, and no secret may be kept.
-        self._keep_broken = not any(_SECRET.search(column) for column in passed_over)
-        self.columns = [_storable(source.columns[place]) for place in self._places]
+        self.columns = [source.columns[place] for place in self._places]
         self.fields = [field for field in source.fields if field is not None]
 
     async def records(self) -> AsyncIterator[tuple[Any, ...]]:
@@ -182,27 +175,11 @@ class _Kept:
         return [self._record(row) for row in islice(rows, SLICE)]
 
     def _record(self, row: Row) -> tuple[Any, ...]:
+        cells = row.cells if self._all else [row.cells[place] for place in self._places]
         if row.wrong is None:
-            cells = row.cells if self._all else [row.cells[place] for place in self._places]
-            for place, cell in enumerate(cells):
-                if cell is not None and _UNSTORABLE.search(cell):
-                    kept = [None if each is None else _storable(each) for each in cells]
-                    return self._rejected(row.line, kept, self.columns[place], "holds a character that cannot be kept")
             return (*self._key, row.line, cells, ImportRowState.PENDING.value, None, None, None)
-        broken = [None if cell is None else _storable(cell) for cell in row.cells]
-        if len(broken) == len(self._source.columns):
-            broken = [broken[place] for place in self._places]
-        elif not self._keep_broken:
-            broken = []
-        return self._rejected(row.line, broken, row.column, row.wrong)
-
-    def _rejected(self, line: int, cells: list[str | None], column: str, reason: str) -> tuple[Any, ...]:
         code, state = RejectionCode.UNREADABLE.value, ImportRowState.REJECTED.value
-        return (*self._key, line, cells, state, _storable(column), code, _storable(reason))
-
-
-def _storable(text: str) -> str:
-    return _UNSTORABLE.sub("\ufffd", text)
+        return (*self._key, row.line, cells, state, row.column, code, row.wrong)
 
 
 def _whole(source: Source) -> bool:
@@ -212,10 +189,10 @@ def _whole(source: Source) -> bool:
 
 async def _check(actor: Actor, asked: Missing) -> None:
     if not 0 <= asked.maximum_share <= 1:
-        raise invalid("input.maximumMissingShare", "A share is a number from 0 to 1.")
+        raise invalid("input.deactivateMissing.maximumShare", "A share is a number from 0 to 1.")
     if asked.category is not None and not db.storable(asked.category):
-        raise invalid("input.missing.category", "A category is text without control characters.")
+        raise invalid("input.deactivateMissing.category", "A category is text without control characters.")
     found = await db.row(SCOPE, actor.library, asked.branch_id, asked.cohort_id)
     for what in ("branch", "cohort"):
         if found is not None and not found[what]:
-            raise invalid(f"input.missing.{what}Id", f"Your library has no such {what}.")
+            raise invalid(f"input.deactivateMissing.{what}Id", f"Your library has no such {what}.")

@@ -25,6 +25,7 @@ from patrongraph.imports.problems import FileRefused
 from patrongraph.imports.runs import DEFAULT_SHARE
 from patrongraph.jobs.problems import IdempotencyMismatch
 from patrongraph.jobs.types import Job
+from patrongraph.permissions import Permission
 from patrongraph.problems import InvalidInput
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ class ImportRejection:
         "What is wrong and what would be right, in plain English.",
     )
     patron: Annotated["Patron", strawberry.lazy("patrongraph.patrons.types")] | None = one(
-        "{t}.id = {p}.patron_id", "Whom the row is about, where that could be told."
+        "{t}.id = {p}.patron_id",
+        "Whom the row is about, where that could be told.",
+        permission=Permission.PATRONS_VIEW,
     )
     # The last, because the name hides the function.
     column: str | None = expression("nullif({t}.column_name, '')", "The column that is wrong; null for the whole row.")

@@ -142,9 +142,9 @@ async def roll_over(
 
     Everybody moves to the cohort after their own, once; active members of the graduated cohort are then
     deactivated. `clock` gives seconds since 1970. Raises Refused: INVALID_INPUT for a year that is not near,
-    ALREADY_ROLLED_OVER, NOTHING_TO_ROLL_OVER, CONFIRMATION_MISMATCH unless confirm_count is the number of patrons,
-    CONFIRMATION_VOID unless confirmation_token is what the actor's dry run gave for the same year and exactly the
-    same ways within 15 minutes, IDEMPOTENCY_MISMATCH.
+    ALREADY_ROLLED_OVER, ROLLOVER_UNDER_WAY while another year is, NOTHING_TO_ROLL_OVER, CONFIRMATION_MISMATCH
+    unless confirm_count is the number of patrons, CONFIRMATION_VOID unless confirmation_token is what the actor's
+    dry run gave for the same year and exactly the same ways within 15 minutes, IDEMPOTENCY_MISMATCH.
     """
     now = clock()
     async with db.transaction():
@@ -156,8 +156,7 @@ async def roll_over(
         _check_year(year, datetime.fromtimestamp(now, UTC).year)
         await cohorts.hold(actor.library)
         begun = await queries.of_year(actor.library, year)
-        if begun is not None:
-            await _check_rest(year, begun)
+        await _check_open(actor, year, begun)
         if dry_run:
             return await _preview(actor, year, begun, int(now))
         job_id, plan = await _write_down(actor, year, begun, idempotency_key, body)
@@ -216,8 +215,13 @@ def _check_year(year: int, present: int) -> None:
         raise invalid("input.year", f"{year} is not near: a rollover is of a year from {near}.")
 
 
-async def _check_rest(year: int, begun: OfYear) -> None:
-    """Refuse a year that is rolled over, unless its job has ended and left something undone."""
+async def _check_open(actor: Actor, year: int, begun: OfYear | None) -> None:
+    """Refuse while another year is under way, and a year that has a rollover, unless that left something undone."""
+    other = await queries.under_way(actor.library, year)
+    if other is not None:
+        raise problems.under_way(other["year"], other["job_id"])
+    if begun is None:
+        return
     left = begun.finished and begun.undo_job_id is None and (await queries.rest(begun.id, begun.job_id)).patrons
     if not left:
         raise problems.already_rolled_over(

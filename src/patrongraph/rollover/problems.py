@@ -23,6 +23,15 @@ class AlreadyRolledOver(Problem):
     job: Job = read_back("job_id", "The job that did it, or does it, or takes it back.")
 
 
+@strawberry.type(description="Another year is being rolled over, or taken back: the cohorts are half moved.")
+class RolloverUnderWay(Problem):
+    """Names the job to wait for."""
+
+    job_id: strawberry.Private[int]
+    year: int = strawberry.field(description="The other year.")
+    job: Job = read_back("job_id", "The job that moves it, or takes it back.")
+
+
 @strawberry.type(description="No cohort of your library has members who would move or be deactivated.")
 class NothingToRollOver(Problem):
     """Nothing was started, and the year is still open."""
@@ -67,6 +76,15 @@ def already_rolled_over(
             started_at=started_at,
         )
     )
+
+
+def under_way(year: int, job_id: int) -> Refused:
+    """Return the refusal of a year while another one is under way, by that job."""
+    message = (
+        f"The rollover of {year} (job {job_id}) has not come to its end, so nothing was started. Let it end, or cancel"
+        " it; one that is taken back in part has to be taken back to the end first."
+    )
+    return Refused(RolloverUnderWay(code=ProblemCode.ROLLOVER_UNDER_WAY, message=message, job_id=job_id, year=year))
 
 
 def nothing_to_roll_over() -> Refused:

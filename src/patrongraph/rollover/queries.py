@@ -79,6 +79,15 @@ FROM rollover JOIN job ON job.id = rollover.job_id
 WHERE rollover.library_id = $1 AND rollover.year = $2 AND rollover.undone_at IS NULL
 """
 
+# A rollover of another year than $2 that is under way, there or back: its cohorts are half moved.
+UNDER_WAY = """
+SELECT rollover.year, coalesce(rollover.undo_job_id, rollover.job_id) AS job_id
+FROM rollover JOIN job ON job.id = rollover.job_id
+WHERE rollover.library_id = $1 AND rollover.year <> $2 AND rollover.undone_at IS NULL
+  AND (job.finished_at IS NULL OR rollover.undo_job_id IS NOT NULL)
+ORDER BY rollover.id LIMIT 1
+"""
+
 # The rollover that a job was for, with what stands in the way of taking it back.
 OF_JOB = f"""
 SELECT rollover.id, rollover.year, ({undo_obstacle_sql("rollover", "$1::bigint")}) AS obstacle
@@ -168,6 +177,11 @@ async def of_year(library_id: int, year: int) -> OfYear | None:
     """Return the rollover of that year, unless there is none or it was taken back."""
     found = await db.row(OF_YEAR, library_id, year)
     return None if found is None else OfYear(**found)
+
+
+async def under_way(library_id: int, year: int) -> asyncpg.Record | None:
+    """Return year and job_id of a rollover of another year that has not come to its end, there or back, or None."""
+    return await db.row(UNDER_WAY, library_id, year)
 
 
 async def of_job(library_id: int, job_id: int) -> asyncpg.Record | None:

@@ -11,7 +11,7 @@ from patrongraph.jobs.problems import ConfirmationMismatch, ConfirmationVoid, Id
 from patrongraph.jobs.types import Job
 from patrongraph.problems import InvalidInput, NotFound
 from patrongraph.rollover.models import UndoObstacle
-from patrongraph.rollover.problems import AlreadyRolledOver, NothingToRollOver, RolloverNotUndoable
+from patrongraph.rollover.problems import AlreadyRolledOver, NothingToRollOver, RolloverNotUndoable, RolloverUnderWay
 from patrongraph.rollover.queries import undo_obstacle_sql
 
 _OBSTACLE = undo_obstacle_sql("{t}", "{library}")
@@ -103,6 +103,7 @@ RollOverCohortsResult = Annotated[
     | RolloverPreview
     | InvalidInput
     | AlreadyRolledOver
+    | RolloverUnderWay
     | NothingToRollOver
     | ConfirmationMismatch
     | ConfirmationVoid

@@ -145,9 +145,12 @@ class _Filter:
     prefix: str | None = None
 
 
+# An item may be another library's, but the id of that library's branch is as one that does not exist.
+_OWN = "ANY (ARRAY(SELECT own.id FROM branch own WHERE own.library_id = {library} AND own.id = ANY (VALUE)))"
+
 _FILTERS: Mapping[str, _Filter] = {
     "branchIds": _Filter("bigint[]", "l.branch_id = ANY (VALUE)", "s.branch_id = ANY (VALUE)", "branch"),
-    "itemBranchIds": _Filter("bigint[]", "i.branch_id = ANY (VALUE)", "s.item_branch_id = ANY (VALUE)", "branch"),
+    "itemBranchIds": _Filter("bigint[]", f"i.branch_id = {_OWN}", f"s.item_branch_id = {_OWN}", "branch"),
     "materialTypes": _Filter("text[]", "i.material_type = ANY (VALUE)", "s.material_type = ANY (VALUE)"),
     "categories": _Filter("text[]", "p.category = ANY (VALUE)", "s.category = ANY (VALUE)"),
     "cohorts": _Filter("text[]", "c.code = ANY (VALUE)", "s.cohort_code = ANY (VALUE)"),

@@ -25,7 +25,7 @@ class StatisticFilter:
         default=None, description=f"Lent at one of these branches, {_AT_MOST}."
     )
     item_branch_ids: list[strawberry.ID] | None = strawberry.field(
-        default=None, description=f"Of items that belong to one of these branches, {_AT_MOST}."
+        default=None, description=f"Of items that belong to one of these branches of your library, {_AT_MOST}."
     )
     material_types: list[str] | None = strawberry.field(
         default=None, description=f"Of items of one of these kinds, {_AT_MOST}; an empty text for not known."

@@ -139,7 +139,7 @@ class _Meanings:
 
     def _apply(self, mapping: Mapping[str, str]) -> None:
         for column, meaning in mapping.items():
-            place = self._place(column)
+            place = self._place(column, meaning)
             if not meaning:
                 self._left_out.add(place)
                 continue
@@ -157,13 +157,15 @@ class _Meanings:
                 raise UnreadableFile(f'The mapping names the column "{column}" twice; each may be there once.')
             self._meant[meaning] = [place]
 
-    def _place(self, column: str) -> int:
+    def _place(self, column: str, meaning: str) -> int:
         columns = self._header.columns
         places = [place for place, found in enumerate(columns) if found == column.strip()]
         places = places or [place for place, found in enumerate(columns) if normal(found) == normal(column)]
         if not places:
+            # By what it means: the name is not the file's but was sent with it, and is not repeated.
+            which = f"gives for {_short(meaning)}" if meaning else "leaves out"
             raise UnreadableFile(
-                f'{self._name} has no column "{_short(column)}", which the mapping names; it has {_listed(columns)}.'
+                f"{self._name} has no column of the name that the mapping {which}; it has {_listed(columns)}."
             )
         if len(places) > 1:
             raise UnreadableFile(f'{self._name} has the column "{_short(column)}" twice; each may be there once.')
