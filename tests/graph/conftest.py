@@ -1,5 +1,6 @@
 """The libraries, an engine with room for large operations, and the three answers that must be the same."""
 
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ from patrongraph.settings import Settings
 ROOMY = {"max_cost": 10**12, "max_aliases": 10_000, "max_tokens": 1_000_000, "max_depth": 60}
 
 
+@cache
 def through_core(query: str) -> str:
     """Return the operation with an introspection field beside it, which only graphql-core answers."""
     [operation] = [one for one in parse(query).definitions if isinstance(one, OperationDefinitionNode)]

@@ -139,13 +139,16 @@ def known(name: str, library: int) -> dict[str, list[Any]]:
 
 
 async def both(ways: Ways, name: str, values: dict[str, Any], who: Actor, inner: str) -> Any:
-    """Ask a root field with arguments written into the document, then as variables."""
+    """Ask a root field with arguments as variables; of NORTH also with them written into the document.
+
+    How an argument is written has nothing to do with the library, and each document is parsed and checked anew.
+    """
     definition = QUERY.fields[name]
     answers = []
-    for as_variables in (False, True):
+    for as_variables in (False, True) if who.library_id == NORTH else (True,):
         arguments, defined, variables = written(definition, values, as_variables=as_variables and bool(values))
         answers.append(await ways.agree(f"query{defined} {{ {name}{arguments} {inner} }}", who, variables))
-    assert answers[0] == answers[1]
+    assert all(answer == answers[0] for answer in answers)
     return answers[0][name]
 
 
@@ -276,7 +279,7 @@ async def test_every_combination_of_a_fields_arguments(ways: Ways, type_name: st
     found = set()
     for library in LIBRARIES:
         for values in combinations(definition):
-            for as_variables in (False, True):
+            for as_variables in (False, True) if library == NORTH else (True,):
                 arguments, defined, variables = written(definition, values, as_variables=as_variables)
                 inner = WAYS_DOWN[type_name].format(f"{name}{arguments} {identity(definition.type)}")
                 for who in askers(type_name, library):

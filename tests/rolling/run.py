@@ -20,7 +20,8 @@ from tests.torture.ground import Ground, Kept, Observer
 from tests.torture.run import PURGED, SHOWN, TRUTH
 
 LONGEST = 900
-SLOWEST = 0.5
+SLOWEST = 0.5  # seconds a patron takes while the purge is ahead of the restarts
+SHARE = 2.0  # seconds that the patrons between two restarts take at the quickest: many looks at what is left
 ASK = "query($id: ID!) { job(id: $id) { id state total done skipped failed cancelled version } }"
 LEFT = "SELECT count(*)::int FROM job_item WHERE job_id = $1 AND state = 'PENDING'"
 SET_PACE = "UPDATE witness.pace SET seconds = $1 RETURNING seconds"
@@ -168,10 +169,11 @@ class Rolling:
         await look.fetch(SET_PACE, 0.0)
 
     async def _pace(self, look: Observer, job: int, total: int) -> None:
-        """Let the purge go as fast as it can, but not so far ahead of the restarts that these come too late."""
+        """Hold the purge back where it is so far ahead of the restarts that these would come too late."""
+        quickest = SHARE * self.steps / total
         while True:
             ahead = await look.value(LEFT, job) < total * (self.steps - self.done) / self.steps
-            await look.fetch(SET_PACE, SLOWEST if ahead else 0.0)
+            await look.fetch(SET_PACE, SLOWEST if ahead else quickest)
             await asyncio.sleep(0.1)
 
     async def _restart(self, kept: Kept) -> None:
