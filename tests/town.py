@@ -160,7 +160,18 @@ class Town:
             [permission.value for permission in permissions],
         )
         await db.rows("INSERT INTO staff_role (staff_user_id, role_id) VALUES ($1, $2) RETURNING id", user, role)
-        return Actor(ActorKind.STAFF, user, self.id, frozenset(permissions))
+        return await self.signed_in(user, *permissions)
+
+    async def signed_in(self, staff: int, *permissions: Permission) -> Actor:
+        """Somebody who has just given the password."""
+        session = await db.value(
+            "INSERT INTO session (staff_user_id, library_id, token_sha256, expires_at, reauthenticated_at)"
+            " VALUES ($1, $2, md5(random()::text) || md5(clock_timestamp()::text), now() + interval '1 hour', now())"
+            " RETURNING id",
+            staff,
+            self.id,
+        )
+        return Actor(ActorKind.STAFF, staff, self.id, frozenset(permissions), session)
 
     async def token(self, *permissions: Permission) -> str:
         """A new API token; without permissions named it has all of them."""

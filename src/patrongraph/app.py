@@ -28,7 +28,8 @@ from patrongraph.graph.sse import GraphQLOverSSE
 from patrongraph.graph.websocket import GraphQLOverWebSocket
 from patrongraph.job_documents import JobDocuments
 from patrongraph.jobs import progress
-from patrongraph.settings import Settings, get_settings
+from patrongraph.settings import Settings, get_settings, parse_origins
+from patrongraph.staff import throttle
 from patrongraph.staff.identify import identify
 from patrongraph.staff.problems import Unauthenticated
 from patrongraph.statistics_documents import StatisticsDocuments
@@ -53,6 +54,8 @@ def make_door(engine: Engine, settings: Settings) -> Door:
         max_upload_bytes=settings.max_upload_bytes,
         cookie_name=settings.session_cookie,
         https_only=settings.secure_cookies,
+        origins=parse_origins(settings.origins),
+        recheck_seconds=settings.recheck_seconds,
     )
 
 
@@ -161,6 +164,8 @@ async def opened(settings: Settings, engine: Engine) -> AsyncIterator[None]:
         await db.open_pools(settings)
         stack.push_async_callback(progress.close_progress)
         await progress.open_progress(settings)
+        stack.callback(throttle.share, None)
+        throttle.share(progress.opened(), settings.redis_prefix)
         await stack.enter_async_context(progress.ProgressReader(settings))
         listener = metrics.listen(settings.metrics_listen)
         if listener is not None:

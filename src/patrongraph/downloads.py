@@ -74,7 +74,7 @@ class Downloads:
             return _error(405, "A download link answers GET only.", "METHOD_NOT_ALLOWED", {"allow": "GET"})
         try:
             # Whoever lost the right a moment ago has lost the file too.
-            actor = await self._door.look_up(self._door.credentials(dict(request.scope["headers"])), fresh=True)
+            actor = await self._door.admit(dict(request.scope["headers"]), fresh=True)
             if not actor.signed_in:
                 return _error(401, _SIGN_IN, "UNAUTHENTICATED", _CHALLENGE)
             return FileReply(await open_download(request.path_params["token"][:MAX_TOKEN], actor))

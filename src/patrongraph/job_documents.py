@@ -58,7 +58,7 @@ def guarded(door: Door, answer: Answer) -> Callable[[Request], Awaitable[Respons
 
     async def endpoint(request: Request) -> Response:
         try:
-            actor = await door.look_up(door.credentials(dict(request.scope["headers"])))
+            actor = await door.admit(dict(request.scope["headers"]))
             if not actor.signed_in:
                 return _error(401, "Sign in first.", "UNAUTHENTICATED", {"www-authenticate": "Bearer"})
             return await answer(request, actor)

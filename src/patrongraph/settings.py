@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import unquote
+from typing import Any, Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -101,6 +101,19 @@ class Settings(BaseSettings):
     patron_session_minutes: int = Field(default=60, ge=5, le=1440, description="Lifetime of a patron's session, min")
     actor_cache_seconds: float = Field(default=5.0, ge=0, le=60, description="How long who acts is remembered, s")
     secure_cookies: bool = Field(default=False, description="Mark the session cookie Secure (behind HTTPS)")
+    origins: str = Field(
+        default="", description="Where browsers reach the API, https://library.example,…; empty: what Host says"
+    )
+    recheck_seconds: float = Field(
+        default=40.0, gt=0, le=50, description="How often who follows over a socket or stream is looked up again, s"
+    )
+    sign_in_minutes: int = Field(default=15, ge=1, le=1440, description="How long failed sign-ins are counted, min")
+    sign_in_failures_per_address: int = Field(
+        default=30, ge=0, description="Failed sign-ins from one address before it has to wait; 0: any number"
+    )
+    sign_in_failures: int = Field(
+        default=2_000, ge=0, description="Failed sign-ins in all before unknown addresses have to wait; 0: any number"
+    )
 
     max_cost: int = Field(default=50_000, ge=1, description="Largest static cost of one operation, rows")
     max_depth: int = Field(default=10, ge=1, description="Deepest selection")
@@ -192,6 +205,14 @@ class Settings(BaseSettings):
             sentinels(url)
         return url
 
+    @field_validator("origins")
+    @classmethod
+    def _readable_origins(cls, text: str, info: ValidationInfo) -> str:
+        found = parse_origins(text)
+        if info.data.get("secure_cookies") and any(origin.scheme != "https" for origin in found):
+            raise ValueError("with PATRONGRAPH_SECURE_COOKIES each begins with https://")
+        return text
+
     @field_validator("export_keys")
     @classmethod
     def _readable_keys(cls, given: SecretStr) -> SecretStr:
@@ -252,6 +273,40 @@ def parse_export_keys(text: str) -> dict[str, bytes]:
             raise ValueError(f"key {number} has the id of an earlier one")
         keys[found[1]] = base64.b64decode(found[2])
     return keys
+
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Origin(NamedTuple):
+    """Where a page is from, as browsers compare it."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def parse_origin(text: str) -> Origin | None:
+    """Return the origin that a text such as https://library.example is, or None when it is none."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    except (KeyError, ValueError):
+        return None
+    if not parts.hostname or "@" in parts.netloc or parts.path or parts.query or parts.fragment:
+        return None
+    return Origin(parts.scheme, parts.hostname, port)
+
+
+def parse_origins(text: str) -> frozenset[Origin]:
+    """Return the origins of a list with commas. Raises ValueError, naming the place of one that is none."""
+    found = []
+    for number, part in enumerate(text.split(",") if text.strip() else [], 1):
+        origin = parse_origin(part.strip())
+        if origin is None:
+            raise ValueError(f"number {number} is not like https://library.example or http://127.0.0.1:8000")
+        found.append(origin)
+    return frozenset(found)
 
 
 SENTINEL = "redis+sentinel://"

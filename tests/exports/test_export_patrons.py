@@ -6,7 +6,7 @@ import hashlib
 import os
 import signal
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import orjson
 import pytest
@@ -201,7 +201,11 @@ async def test_who_loses_the_permission_while_it_streams_gets_no_file(database, 
     await database.rows(CROWD, north.id, 3000)
     role = await add("role", library_id=north.id, name="Data", permissions=["PATRONS_DOWNLOAD_DATA"])
     await add("staff_role", staff_user_id=north.staff, role_id=role)
-    job_id = await start_patrons_export(Actor(ActorKind.STAFF, north.staff, north.id))
+    session = await add(
+        "session", staff_user_id=north.staff, library_id=north.id, token_sha256="0" * 64,
+        expires_at=datetime.now(UTC) + timedelta(hours=1), reauthenticated_at=datetime.now(UTC),
+    )  # fmt: skip
+    job_id = await start_patrons_export(Actor(ActorKind.STAFF, north.staff, north.id, session_id=session))
     lease = await take(job_id)
     stream = runs.document.stream_documents
 

@@ -20,7 +20,7 @@ from tests.clients import Api
 from tests.town import Town, make_town, wait_until
 
 from patrongraph import db
-from patrongraph.context import Actor, ActorKind
+from patrongraph.context import Actor
 from patrongraph.desk import actions as desk
 from patrongraph.desk import money, reservations
 from patrongraph.desk.queries import Borrower
@@ -204,7 +204,7 @@ async def make_world(number: int) -> World:
             bert,
             anna.id,
         )
-        staff.append([anna, Actor(ActorKind.STAFF, bert, town.id, anna.permissions)])
+        staff.append([anna, await town.signed_in(bert, *anna.permissions)])
         people.append(await town.patrons(3, status="ACTIVE") + await town.patrons(1))
         for each in range(2):
             barcode = f"item-{town.id}-{each}"

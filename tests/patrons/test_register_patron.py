@@ -8,7 +8,7 @@ from tests.clients import Api
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
-from patrongraph.patrons.pins import verify_pin
+from patrongraph.patrons.pins import verify_pins
 from patrongraph.permissions import Permission
 
 REGISTER = """mutation($input: RegisterPatronInput!) { found: registerPatron(input: $input) {
@@ -109,7 +109,7 @@ async def test_a_patron_is_registered_with_all_that_was_said(api: Api, town: Tow
     assert (patron["library_id"], patron["person_id"], patron["external_id"]) == (town.id, None, None)
     stored = await db.value("SELECT pin_hash FROM patron_pin WHERE patron_id = $1", patron["id"])
     assert stored.startswith("$argon2id$")
-    assert (await verify_pin("2580", stored)).right
+    assert (await verify_pins("2580", [stored], 1))[0].right
     event = await db.row("SELECT * FROM audit_event WHERE action = 'patron.register'")
     assert event is not None
     assert (event["subject_kind"], event["subject_id"]) == ("patron", patron["id"])

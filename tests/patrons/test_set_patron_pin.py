@@ -9,7 +9,7 @@ from tests.clients import Api
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
-from patrongraph.patrons.pins import verify_pin
+from patrongraph.patrons.pins import verify_pins
 from patrongraph.permissions import Permission
 
 SET_PIN = """mutation($input: SetPatronPinInput!) { found: setPatronPin(input: $input) {
@@ -51,8 +51,8 @@ async def test_a_pin_is_set_and_unlocks(api: Api, town: Town, pin: str) -> None:
     kept = await stored(patron)
     assert kept is not None
     assert kept.startswith("$argon2id$")
-    assert (await verify_pin(pin, kept)).right
-    assert not (await verify_pin(pin + "0", kept)).right
+    assert (await verify_pins(pin, [kept], 1))[0].right
+    assert not (await verify_pins(pin + "0", [kept], 1))[0].right
     rows = await db.rows("SELECT failed_attempts, locked_until IS NULL AS free FROM patron_pin ORDER BY patron_id")
     assert [tuple(row) for row in rows] == [(0, True), (5, False)]
     assert await stored(other) == "hash"

@@ -17,7 +17,7 @@ from patrongraph import db
 from patrongraph.context import Actor, ActorKind
 from patrongraph.own_account import actions
 from patrongraph.patrons.actions import deactivate, reactivate
-from patrongraph.patrons.pins import hash_pin, verify_pin
+from patrongraph.patrons.pins import hash_pin, verify_pins
 from patrongraph.problems import Refused
 from patrongraph.settings import Settings
 from patrongraph.staff.actions import create_staff, end_patron_sessions
@@ -118,9 +118,10 @@ async def test_the_pin_is_peppered_then_hashed(settings: Settings, database: obj
     peppered = hmac.new(secret, PIN.encode(), hashlib.sha256).hexdigest()
     assert stored.startswith("$argon2id$")
     assert PasswordHasher().verify(stored, peppered)
-    assert (await verify_pin(PIN, stored)).right
-    for pin, of in (("4712", stored), (PIN, None), ("", stored), (" 4711", stored), ("\ud800", stored), (PIN, "hash")):
-        assert not (await verify_pin(pin, of)).right
+    assert [each.right for each in await verify_pins(PIN, ["hash", stored], 2)] == [False, True]
+    for pin, of in (("4712", stored), ("", stored), (" 4711", stored), ("\ud800", stored), (PIN, "hash")):
+        assert not (await verify_pins(pin, [of], 1))[0].right
+    assert await verify_pins(PIN, [], 2) == []
     assert await hash_pin(PIN) != stored
 
 

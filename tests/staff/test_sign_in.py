@@ -95,7 +95,8 @@ async def test_every_failure_gets_the_same_answer(database: ModuleType, north: T
         (
             ProblemCode.SIGN_IN_FAILED,
             "The username or the password is wrong, or the account is locked. "
-            "5 wrong passwords in a row lock an account for 15 minutes.",
+            "5 wrong passwords in a row lock an account for 15 minutes. "
+            "Where several libraries use this service, give the library's code too.",
         )
     }
     assert await database.value("SELECT count(*) FROM session") == 0

@@ -22,6 +22,7 @@ from patrongraph.patrons.models import ObstacleCode
 from patrongraph.patrons.problems import patrons_not_found, too_many
 from patrongraph.patrons.queries import ErasureAction, obstacles, own_patrons
 from patrongraph.problems import invalid
+from patrongraph.staff.actions import require_reauthentication
 
 PURPOSE = "purge by filter"
 """What a confirmation is for; one for something else is void here."""
@@ -90,7 +91,8 @@ async def start(
     Raises Refused: INVALID_INPUT unless exactly one of ids and criteria is given, TOO_MANY above the library's
     limit, NOT_FOUND when an id is not the library's, OUTSTANDING_LOANS, NOTHING_MATCHES, CONFIRMATION_MISMATCH
     unless confirm_count is the number that match, CONFIRMATION_VOID unless confirmation_token is what the actor's
-    dry run gave for the same criteria and patrons within 15 minutes, IDEMPOTENCY_MISMATCH.
+    dry run gave for the same criteria and patrons within 15 minutes, REAUTHENTICATION_REQUIRED unless it is a dry run,
+    IDEMPOTENCY_MISMATCH.
     """
     if (patron_ids is None) == (criteria is None):
         raise invalid("input", "Give either patron ids or a filter.")
@@ -100,6 +102,7 @@ async def start(
             earlier = await jobs.find_replay(actor, idempotency_key, body)
             if earlier is not None:
                 return await _replayed(actor, earlier)
+            await require_reauthentication(actor)
         policy = await db.row(queries.POLICY, actor.library)
         if policy is None:
             raise LookupError("the actor's library is gone")

@@ -26,6 +26,7 @@ from patrongraph.patrons.queries import PURGE_LIBRARY, ErasureAction, obstacles
 from patrongraph.personal_data import erasable_rows
 from patrongraph.problems import not_found
 from patrongraph.staff import identify
+from patrongraph.staff.actions import require_reauthentication
 
 PURPOSE = "patron deletion"
 """What a confirmation is for; one for something else is void here."""
@@ -135,7 +136,8 @@ async def delete(
     In a library with days of grace the patron waits that long, and the housekeeping's purge erases. An active patron
     may be deleted. `clock` gives seconds since 1970. Raises Refused: NOT_FOUND, OBSTACLES with all of them,
     CONFIRMATION_VOID when the confirmation is older than 15 minutes, another actor's or patron's, or anything about
-    the patron has changed since, IDEMPOTENCY_MISMATCH, INVALID_INPUT for a key that is none.
+    the patron has changed since, REAUTHENTICATION_REQUIRED with it, IDEMPOTENCY_MISMATCH, INVALID_INPUT for a key
+    that is none.
     """
     async with db.transaction():
         if confirmation_token is None:
@@ -145,6 +147,7 @@ async def delete(
         earlier = await idempotency.find(actor, idempotency_key, "deletePatron", body)
         if earlier is not None:
             return await _replayed(actor, patron_id, earlier)
+        await require_reauthentication(actor)
         seen = await _look(actor, patron_id)
         _check_confirmation(confirmation_token, actor, seen, int(clock()))
         if seen.at_once:

@@ -25,6 +25,7 @@ from patrongraph.jobs import idempotency
 from patrongraph.patrons.queries import ErasureAction, Obstacle, obstacles
 from patrongraph.permissions import Forbidden, Permission
 from patrongraph.problems import invalid, not_found
+from patrongraph.staff.actions import require_reauthentication
 
 REASON = "Lost item"
 NOTE = "Marked as lost and written off."
@@ -140,7 +141,8 @@ async def mark(
     `loan_ids` are the loans that staff saw: exactly the open ones, or, in a dry run, none. Each price is charged and
     written off, and so is what is open of the loans' own charges; other debts stay. Raises Forbidden for a purge
     without PATRONS_PURGE, and Refused: NOT_FOUND, INVALID_INPUT for no loans, LOANS_DIFFER, OBSTACLES with everything
-    else that stands in the way of the purge, IDEMPOTENCY_MISMATCH. After any of them nothing has changed.
+    else that stands in the way of the purge, REAUTHENTICATION_REQUIRED for a purge, IDEMPOTENCY_MISMATCH. After any of
+    them nothing has changed.
     """
     if purge and Permission.PATRONS_PURGE not in actor.permissions:
         raise Forbidden("Marking as lost and purging", Permission.PATRONS_PURGE)
@@ -152,6 +154,8 @@ async def mark(
         earlier = await idempotency.find(actor, idempotency_key, "markLoansLost", body)
         if earlier is not None:
             return _replayed(earlier)
+        if purge:
+            await require_reauthentication(actor)
         losses, _ = await _look(actor, patron_id, named)
         if not named:
             raise invalid("input.loanIds", "Name the patron's open loans, all of them.")

@@ -24,6 +24,7 @@ from patrongraph.patrons.queries import obstacles_sql
 from patrongraph.patrons.resolvers import PatronFilter
 from patrongraph.patrons.types import Obstacle, Patron
 from patrongraph.problems import InvalidInput, NotFound
+from patrongraph.staff.problems import ReauthenticationRequired
 
 _OBSTACLES = f"({obstacles_sql('ARRAY[{p}.id]', 'true')})"
 
@@ -126,6 +127,7 @@ PurgePatronsResult = Annotated[
     | NothingMatches
     | ConfirmationMismatch
     | ConfirmationVoid
+    | ReauthenticationRequired
     | IdempotencyMismatch,
     strawberry.union("PurgePatronsResult", description="The job, the preview of a dry run, or why not."),
 ]
@@ -199,6 +201,7 @@ MarkLoansLostResult = Annotated[
     | Obstacles
     | InvalidInput
     | NotFound
+    | ReauthenticationRequired
     | IdempotencyMismatch,
     strawberry.union("MarkLoansLostResult", description="The loans, the preview of a dry run, or why not."),
 ]
@@ -283,6 +286,7 @@ DeletePatronResult = Annotated[
     | ConfirmationVoid
     | NotFound
     | InvalidInput
+    | ReauthenticationRequired
     | IdempotencyMismatch,
     strawberry.union("DeletePatronResult", description="What would go, that it is gone, or why not."),
 ]

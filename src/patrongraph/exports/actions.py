@@ -21,6 +21,7 @@ from patrongraph.patrons.filters import PatronCriteria
 from patrongraph.patrons.models import PatronStatus
 from patrongraph.patrons.queries import HOLD_LIBRARY
 from patrongraph.problems import invalid, not_found
+from patrongraph.staff.actions import require_reauthentication
 
 __all__ = [
     "Download",
@@ -93,7 +94,7 @@ async def start_patrons_export(
     """Ask for the documents of a library's patrons, or of those a filter means, and return the job's id.
 
     The file is NDJSON: one document a line. Raises Refused: INVALID_INPUT for an unknown status, branch or
-    cohort, NOTHING_MATCHES when there is nobody to export, IDEMPOTENCY_MISMATCH.
+    cohort, NOTHING_MATCHES when there is nobody to export, REAUTHENTICATION_REQUIRED, IDEMPOTENCY_MISMATCH.
     """
     chosen = chosen or PatronCriteria()
     _check_words(chosen)
@@ -102,6 +103,7 @@ async def start_patrons_export(
         job_id = await jobs.find_replay(actor, idempotency_key, body)
         if job_id is not None:
             return job_id
+        await require_reauthentication(actor)
         await _check(actor.library, chosen)
         await db.rows(HOLD_LIBRARY, actor.library)
         total = await queries.count_patrons(actor.library, chosen)

@@ -15,6 +15,7 @@ from patrongraph.jobs.types import Job
 from patrongraph.patrons.resolvers import PatronFilter
 from patrongraph.permissions import Permission
 from patrongraph.problems import InvalidInput, NotFound
+from patrongraph.staff.problems import ReauthenticationRequired
 
 strawberry.enum(ExportFormat, description="How an export file is written.")
 strawberry.enum(Language, name="PageLanguage", description="A language that a page can be written in.")
@@ -98,7 +99,7 @@ ExportPatronDataResult = Annotated[
     strawberry.union("ExportPatronDataResult", description="The job, or why not."),
 ]
 ExportPatronsResult = Annotated[
-    ExportStarted | NobodyToExport | InvalidInput | IdempotencyMismatch,
+    ExportStarted | NobodyToExport | InvalidInput | ReauthenticationRequired | IdempotencyMismatch,
     strawberry.union("ExportPatronsResult", description="The job, or why not."),
 ]
 CreateDownloadLinkResult = Annotated[

@@ -7,7 +7,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
@@ -16,6 +15,7 @@ from patrongraph.context import ANONYMOUS, Actor
 from patrongraph.graph.engine import Engine, Request
 from patrongraph.graph.errors import UNAVAILABLE, masked
 from patrongraph.graph.limits import BAD_INPUT, Malformed
+from patrongraph.settings import Origin, parse_origin
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -30,7 +30,6 @@ logger = logging.getLogger("patrongraph.graph")
 
 # At least 16 characters: no barcode or name fits, and ids of the usual generators do.
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_-]{16,64}")
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 CHALLENGE = ((b"www-authenticate", b'Bearer realm="patrongraph", error="invalid_token"'),)
@@ -66,8 +65,9 @@ class Door:
     max_upload_bytes: int = 67_108_864
     cookie_name: str = "pg_session"
     https_only: bool = False
+    origins: frozenset[Origin] = frozenset()
     init_seconds: float = 10.0
-    recheck_seconds: float = 50.0
+    recheck_seconds: float = 40.0
     keepalive_seconds: float = 12.0
     max_operations: int = 100
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -99,6 +99,21 @@ class Door:
             if name == self.cookie_name and value:
                 return Credentials(session_token=value)
         return NO_CREDENTIALS
+
+    async def admit(self, headers: Headers, *, fresh: bool = False) -> Actor:
+        """Return who asks for what is only read. Raises Malformed: 401 for a bad token, 403 for a foreign page."""
+        credentials = self.credentials(headers)
+        self.refuse_foreign(headers, credentials)
+        return await self.look_up(credentials, fresh=fresh)
+
+    def refuse_foreign(self, headers: Headers, credentials: Credentials, *, changes: bool = False) -> None:
+        """Raise Malformed 403 when a page of another site makes a browser use its session here.
+
+        `changes`: also without a session, so that no foreign page signs somebody in, or fails to.
+        """
+        by_session = credentials.session_token is not None
+        if (by_session or (changes and credentials.ambient)) and not self.same_origin(headers):
+            raise Malformed(403, "CROSS_ORIGIN", "A page of another site may not do this with your session.")
 
     async def look_up(self, credentials: Credentials, *, fresh: bool = False) -> Actor:
         """Return who shows these credentials, ANONYMOUS without any. Raises Malformed 401 for a bad token.
@@ -145,18 +160,11 @@ class Door:
         return self._is_ours(origin.decode("latin-1"), headers.get(b"host", b"").decode("latin-1"))
 
     def _is_ours(self, origin: str, host: str) -> bool:
-        try:
-            theirs = urlsplit(origin)
-            ours = urlsplit(f"{theirs.scheme}://{host}")
-            default = _DEFAULT_PORTS.get(theirs.scheme)
-            if default is None or (self.https_only and theirs.scheme != "https"):
-                return False
-            return bool(ours.hostname) and (theirs.hostname, theirs.port or default) == (
-                ours.hostname,
-                ours.port or default,
-            )
-        except ValueError:
+        theirs = parse_origin(origin)
+        if theirs is None or (self.https_only and theirs.scheme != "https"):
             return False
+        # TLS ends before us, so what a Host without a port means depends on how the browser came.
+        return theirs in self.origins if self.origins else theirs == parse_origin(f"{theirs.scheme}://{host}")
 
 
 def request_id(headers: Headers) -> str:

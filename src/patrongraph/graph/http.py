@@ -34,6 +34,7 @@ HARDENING = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 CHALLENGE = ((b"www-authenticate", b'Bearer realm="patrongraph"'),)
@@ -180,8 +181,7 @@ async def admit_mutation(door: Door, scope: Scope, headers: Headers, credentials
     """Return who asks for a mutation, looked up afresh. Raises Malformed: GET, foreign page, bad token."""
     if scope["method"] != "POST":
         raise not_allowed(b"POST", "Mutations are sent by POST.")
-    if credentials.ambient and not door.same_origin(headers):
-        raise Malformed(403, "CROSS_ORIGIN", "A page of another site may not do this with your session.")
+    door.refuse_foreign(headers, credentials, changes=True)
     return await door.look_up(credentials, fresh=True) if actor.signed_in else actor
 
 
@@ -245,6 +245,7 @@ class GraphQLOverHTTP:
                     await upload.fetch()
                     actor = await admit_mutation(door, scope, headers, credentials, actor)
                 return await self._run(request, Context(actor, *context), content_type)
+        door.refuse_foreign(headers, credentials)
         request = await read_request(door, scope, headers, receive)
         actor = await door.look_up(credentials)
         kind = door.kind_of(request, actor)

@@ -64,8 +64,7 @@ class GraphQLOverSSE:
             raise Malformed(406, "NOT_ACCEPTABLE", "Answers here are text/event-stream; name it in Accept.")
         request = await read_request(door, scope, headers, receive)
         credentials = door.credentials(headers)
-        if credentials.session_token is not None and not door.same_origin(headers):
-            raise Malformed(403, "CROSS_ORIGIN", "A page of another site may not do this with your session.")
+        door.refuse_foreign(headers, credentials)
         actor = await door.look_up(credentials)
         kind = door.kind_of(request, actor)
         if kind == "mutation":

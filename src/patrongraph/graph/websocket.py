@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from patrongraph.context import ANONYMOUS, Actor, ActorKind, Context
+from patrongraph.context import ANONYMOUS, Actor, Context
 from patrongraph.graph import door as doors
 from patrongraph.graph.door import NO_CREDENTIALS, Credentials, Door, Receive, Scope, Send
 from patrongraph.graph.engine import Answer, Request
@@ -236,8 +236,10 @@ class _Socket:
         """Run one operation, sending its results; return its last message."""
         engine, actor = self._door.engine, self._actor
         kind = self._door.kind_of(request, actor)
-        if actor.signed_in and (kind == "mutation" or actor.kind is ActorKind.PATRON):
-            actor = await self._door.look_up(self._credentials, fresh=True)
+        if kind == "mutation":
+            self._door.refuse_foreign(self._headers, self._credentials, changes=True)
+        if actor.signed_in:
+            actor = await self._door.look_up(self._credentials, fresh=kind == "mutation")
         context = Context(actor, request_id, doors.client(self._scope))
         if kind != "subscription":
             answer = await engine.execute(request, context)

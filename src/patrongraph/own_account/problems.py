@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import strawberry
 
 from patrongraph.problems import Problem, ProblemCode, Refused
-from patrongraph.staff.problems import LibraryRequired, SignInFailed
+from patrongraph.staff.problems import NAME_LIBRARY, LibraryRequired, SignInFailed
 
 LOCK_AFTER = 5
 LOCK_MINUTES = 15
@@ -22,7 +22,7 @@ def sign_in_failed() -> Refused:
     """Return the one refusal for everything that must not tell whether the barcode exists."""
     message = (
         "The barcode or the PIN is wrong, or the account cannot be signed in to now."
-        f" {LOCK_AFTER} wrong PINs in a row lock an account for {LOCK_MINUTES} minutes."
+        f" {LOCK_AFTER} wrong PINs in a row lock an account for {LOCK_MINUTES} minutes. {NAME_LIBRARY}"
     )
     return Refused(SignInFailed(code=ProblemCode.SIGN_IN_FAILED, message=message))
 

@@ -13,11 +13,11 @@ from patrongraph.own_account.problems import AccountBlocked
 from patrongraph.own_account.types import SignInPatronInput, SignInPatronSuccess
 from patrongraph.settings import get_settings
 from patrongraph.staff.actions import sign_out
-from patrongraph.staff.problems import LibraryRequired, SignInBusy, SignInFailed
+from patrongraph.staff.problems import LibraryRequired, SignInBusy, SignInFailed, SignInThrottled
 from patrongraph.staff.resolvers import session_cookie
 
 SignInPatronResult = Annotated[
-    SignInPatronSuccess | SignInFailed | LibraryRequired | AccountBlocked | SignInBusy,
+    SignInPatronSuccess | SignInFailed | LibraryRequired | AccountBlocked | SignInThrottled | SignInBusy,
     strawberry.union("SignInPatronResult", description="Signed in, or why not."),
 ]
 
@@ -28,7 +28,7 @@ class OwnAccountMutation:
 
     @mutation("Sign in as a patron with barcode and PIN; the answer sets the session's cookie.", public=True)
     async def sign_in_patron(self, info: strawberry.Info[Operation], input: SignInPatronInput) -> SignInPatronResult:
-        token = await actions.sign_in(input.barcode, input.pin, input.library_code)
+        token = await actions.sign_in(input.barcode, input.pin, input.library_code, address=info.context.context.client)
         before: Actor = info.context.actor
         if before.session_id is not None:
             await sign_out(before)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import unicodedata
+from collections.abc import Sequence
 
 from patrongraph.settings import get_settings
 from patrongraph.staff import passwords
@@ -13,12 +14,12 @@ async def hash_pin(pin: str) -> str:
     return await passwords.hash_secret(_peppered(pin))
 
 
-async def verify_pin(pin: str, stored: str | None) -> passwords.Verified:
-    """Compare a PIN with what is stored; None costs the same work and is never right.
+async def verify_pins(pin: str, stored: Sequence[str], times: int) -> list[passwords.Verified]:
+    """Compare a PIN with each of what is stored, at the cost of `times` comparisons however few there are.
 
-    Ask the answer for `right`. Raises Refused when too many secrets wait to be hashed.
+    Ask the answers for `right`. Raises Refused when too many secrets wait to be hashed.
     """
-    return await passwords.verify_secret(stored, _peppered(pin))
+    return await passwords.verify_each(stored, _peppered(pin), times)
 
 
 def _peppered(pin: str) -> str:

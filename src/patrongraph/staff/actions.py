@@ -11,7 +11,7 @@ from patrongraph.context import Actor, ActorKind, system_actor
 from patrongraph.permissions import ALL_PERMISSIONS, Permission
 from patrongraph.problems import invalid, not_found
 from patrongraph.settings import get_settings
-from patrongraph.staff import identify, passwords, queries, tokens
+from patrongraph.staff import identify, passwords, queries, throttle, tokens
 from patrongraph.staff.problems import (
     LOCK_AFTER,
     LOCK_MINUTES,
@@ -143,26 +143,31 @@ LOCK_BEARER = "SELECT revoked_at FROM api_token WHERE id = $1 AND library_id = $
 REVOKE_BEARER = "UPDATE api_token SET revoked_at = now() WHERE id = $1"
 
 
-async def sign_in(username: str, password: str, library_code: str | None = None) -> str:
+async def sign_in(username: str, password: str, library_code: str | None = None, *, address: str = "") -> str:
     """Open a session and return its token, 43 URL-safe characters of which only the sha256 is stored.
 
-    Without a library code the username must be alone in all libraries, else this raises Refused with
-    LIBRARY_REQUIRED. Unknown users, wrong passwords, disabled and locked accounts cost the same work and
-    get the same refusal. A failure is counted in a transaction of its own, so this must not be called
-    inside another (RuntimeError).
+    Without a library code the username must be alone in all libraries; else this raises Refused with
+    LIBRARY_REQUIRED, if the password is right in one of them. Unknown users, wrong passwords, disabled and locked
+    accounts cost the same comparisons and get the same refusal. `address` is the client's, where there is one:
+    SIGN_IN_THROTTLED after too many failures. A failure is counted in a transaction of its own, so this must not be
+    called inside another (RuntimeError).
     """
     _no_transaction()
-    found = await queries.accounts(username.strip(), (library_code or "").strip() or None)
-    if len(found) > 1:
-        raise library_required()
-    verified = await passwords.verify_secret(found[0]["password_hash"] if found else None, password)
-    if not found:
-        raise sign_in_failed()
-    account, token = found[0], tokens.new_session_token()
-    actor = Actor(ActorKind.STAFF, account["id"], account["library_id"])
+    async with throttle.attempt(address, staff=True):
+        return await _sign_in(username.strip(), password, (library_code or "").strip() or None)
+
+
+async def _sign_in(username: str, password: str, library_code: str | None) -> str:
+    found = await queries.accounts(username, library_code)
+    times = await queries.comparisons(library_code)
+    outcomes = await passwords.verify_each([account["password_hash"] for account in found], password, times)
+    tried = passwords.attempts(found, outcomes)
+    token = tokens.new_session_token()
     async with db.transaction():
-        accepted = await _settle(account, verified)
-        if accepted:
+        accepted = [account for account, verified in tried if await _settle(account, verified)]
+        if len(found) == 1 and accepted:
+            [account] = accepted
+            actor = Actor(ActorKind.STAFF, account["id"], account["library_id"])
             hours = get_settings().session_hours
             digest = tokens.digest(token)
             session_id = await db.value(INSERT_SESSION, account["id"], actor.library, digest, hours)
@@ -170,6 +175,8 @@ async def sign_in(username: str, password: str, library_code: str | None = None)
             await record(actor, "session.open", ("session", session_id))
     if not accepted:
         raise sign_in_failed()
+    if len(found) > 1:
+        raise library_required()
     return token
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from typing import ParamSpec, TypeVar
 
+import asyncpg
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -58,6 +59,21 @@ async def verify_secret(stored: str | None, secret: str) -> Verified:
     Raises Refused when too many wait.
     """
     return await _in_thread(_verify, stored, secret)
+
+
+async def verify_each(stored: Sequence[str], secret: str, times: int) -> list[Verified]:
+    """Compare a secret with each stored hash, at the cost of `times` comparisons however few there are.
+
+    Raises Refused when too many wait.
+    """
+    padded = [*stored, *[None] * (times - len(stored))]
+    return [await verify_secret(each, secret) for each in padded][: len(stored)]
+
+
+def attempts(accounts: Sequence[asyncpg.Record], outcomes: Sequence[Verified]) -> list[tuple[asyncpg.Record, Verified]]:
+    """Return which accounts an attempt counts for: a secret that is right for one is no guess at another."""
+    tried = list(zip(accounts, outcomes, strict=True))
+    return [each for each in tried if each[1].right] or tried
 
 
 def check_password(password: str, username: str, field_name: str = "input.password") -> None:

@@ -1,5 +1,7 @@
 """Every way in which signing in, staff accounts, roles and tokens say no."""
 
+import math
+
 import strawberry
 
 from patrongraph.problems import Problem, ProblemCode, Refused
@@ -8,6 +10,7 @@ LOCK_AFTER = 5
 LOCK_MINUTES = 15
 REAUTHENTICATION_MINUTES = 5
 
+NAME_LIBRARY = "Where several libraries use this service, give the library's code too."
 _LOCK_RULE = f"{LOCK_AFTER} wrong passwords in a row lock an account for {LOCK_MINUTES} minutes."
 
 
@@ -34,7 +37,7 @@ class LibraryRequired(Problem):
     """Usernames and barcodes are unique in one library only."""
 
 
-@strawberry.type(description="Sign in again with the password first; it holds for 5 minutes.")
+@strawberry.type(description="Give your password again first, by the mutation reauthenticate; it counts for 5 minutes.")
 class ReauthenticationRequired(Problem):
     """Purges and bulk exports need a password typed a short while ago."""
 
@@ -44,9 +47,16 @@ class SignInBusy(Problem):
     """Keeps a flood of sign-ins from filling memory."""
 
 
+@strawberry.type(description="Too many sign-ins have failed, from this address or everywhere: wait, then try again.")
+class SignInThrottled(Problem):
+    """Nothing was compared: it says nothing of the account."""
+
+    retry_after_seconds: int = strawberry.field(description="Seconds after which to try again.")
+
+
 def sign_in_failed() -> Refused:
     """Return the one refusal of a sign-in."""
-    message = f"The username or the password is wrong, or the account is locked. {_LOCK_RULE}"
+    message = f"The username or the password is wrong, or the account is locked. {_LOCK_RULE} {NAME_LIBRARY}"
     return Refused(SignInFailed(code=ProblemCode.SIGN_IN_FAILED, message=message))
 
 
@@ -72,3 +82,16 @@ def sign_in_busy() -> Refused:
     """Return the refusal when too many passwords wait to be checked."""
     message = "Too many people are signing in at this moment. Try again in a few seconds."
     return Refused(SignInBusy(code=ProblemCode.TOO_MANY, message=message))
+
+
+def sign_in_throttled(seconds: float, *, everywhere: bool) -> Refused:
+    """Return the refusal after too many failures: of one address, or everywhere from an address that is not known."""
+    wait = max(1, math.ceil(seconds))
+    why = (
+        "Too many sign-ins are failing everywhere, so only addresses from which staff have signed in before are let in."
+        if everywhere
+        else "Too many sign-ins from your address have failed."
+    )
+    when = f"{wait} seconds" if wait < 120 else f"{math.ceil(wait / 60)} minutes"
+    message = f"{why} Try again in {when}."
+    return Refused(SignInThrottled(code=ProblemCode.SIGN_IN_THROTTLED, message=message, retry_after_seconds=wait))

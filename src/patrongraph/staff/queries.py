@@ -84,6 +84,9 @@ WHERE lower(u.username) = lower($1) AND u.active AND ($2::text IS NULL OR lower(
 ORDER BY u.id LIMIT 2
 """
 
+# How many libraries there are, up to two.
+LIBRARIES = "SELECT count(*)::int FROM (SELECT FROM library LIMIT 2) AS up_to_two"
+
 # One active account of a library with its password hash, for somebody signed in who gives the password again.
 ACCOUNT_BY_ID = """
 SELECT id, library_id, username, password_hash FROM staff_user WHERE id = $1 AND library_id = $2 AND active
@@ -135,3 +138,8 @@ async def accounts(username: str, library_code: str | None) -> Sequence[asyncpg.
     if not db.storable(username) or not db.storable(library_code or ""):
         return []
     return await db.rows(ACCOUNTS_BY_USERNAME, username, library_code)
+
+
+async def comparisons(library_code: str | None) -> int:
+    """Return how many secrets a sign-in compares: as many as accounts can be meant, whether they exist or not."""
+    return 1 if library_code is not None else int(await db.value(LIBRARIES))

@@ -20,6 +20,7 @@ from patrongraph.staff.problems import (
     LibraryRequired,
     SignInBusy,
     SignInFailed,
+    SignInThrottled,
 )
 from patrongraph.staff.types import (
     ApiToken,
@@ -36,7 +37,7 @@ from patrongraph.staff.types import (
 )
 
 SignInResult = Annotated[
-    SignInSuccess | SignInFailed | LibraryRequired | SignInBusy,
+    SignInSuccess | SignInFailed | LibraryRequired | SignInThrottled | SignInBusy,
     strawberry.union("SignInResult", description="Signed in, or why not."),
 ]
 ReauthenticateResult = Annotated[
@@ -113,7 +114,9 @@ class StaffMutation:
 
     @mutation("Sign in with username and password; the answer sets the session's cookie.", public=True)
     async def sign_in(self, info: strawberry.Info[Operation], input: SignInInput) -> SignInResult:
-        token = await actions.sign_in(input.username, input.password, input.library_code)
+        token = await actions.sign_in(
+            input.username, input.password, input.library_code, address=info.context.context.client
+        )
         before: Actor = info.context.actor
         if before.session_id is not None:
             await actions.sign_out(before)
