@@ -14,7 +14,7 @@ SEEDS ?= 1
 UPGRADE ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check schema migrate bench wipe torture crashpoints conformance fuzz matrix rolling subscribers lock
+.PHONY: help up test check schema migrate bench wipe yearly torture crashpoints conformance fuzz matrix rolling subscribers lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ migrate: $(RUN) ## Bring the database of the settings (or the embedded one) up t
 
 bench: $(DEV) ## Measure against hand-written SQL; writes bench/results.json (SCALE=0.05 takes seconds)
 	SCALE=$(SCALE) $(BIN)/python -m bench
+
+yearly: $(DEV) ## Take a generated library through a year: every import, drop folder, rollover, purge (SCALE=1: 100,000 patrons)
+	SCALE=$(SCALE) $(BIN)/python -m bench.yearly
 
 wipe: $(DEV) ## Prove on a larger library that nothing of erased patrons remains, down to the data files
 	PATRONGRAPH_WIPE_PATRONS=$(or $(PATRONS),2000) $(BIN)/python -m pytest -n 0 tests/wipe

@@ -14,7 +14,7 @@ from patrongraph.context import Actor
 from patrongraph.imports import problems
 from patrongraph.imports.checks import Meaning, resolved
 from patrongraph.imports.models import ImportFormat, ImportRowState, RejectionCode
-from patrongraph.imports.run import expire_cells, forget_unreached, run_import
+from patrongraph.imports.run import cancel_forgotten, expire_cells, forget_unreached, run_import
 from patrongraph.imports.runs import DEFAULT_SHARE, Missing
 from patrongraph.imports.sources import Row, Source, UnreadableFile, open_source
 from patrongraph.jobs import actions as jobs
@@ -22,7 +22,10 @@ from patrongraph.jobs.models import JobKind
 from patrongraph.problems import invalid
 from patrongraph.settings import get_settings
 
-__all__ = ["DEFAULT_SHARE", "Missing", "expire_cells", "forget_unreached", "open_file", "run_import", "start"]
+__all__ = [
+    "DEFAULT_SHARE", "Missing", "cancel_forgotten", "expire_cells", "forget_unreached", "open_file", "run_import",
+    "start",
+]  # fmt: skip
 
 SLICE = 1_000
 """Rows that a thread reads while the event loop does something else."""

@@ -43,6 +43,9 @@ _CONTROLS = r"[\u0001-\u001F\u007F-\u009F]"
 _CONTROLS_BUT_LINES = r"[\u0001-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]"
 _TRIMMED = f"E'{_BLANK_CLASS}'"
 
+_ASKED = ("id", "username", "status", "version")
+"""What a file of statuses asks of a patron."""
+
 _KINDS = {column.name: column for column in PEOPLE.columns}
 _LONGEST = {name: text.longest for name, text in TEXTS.items()} | LENGTHS
 _YEAR = "extract(year FROM {0})"
@@ -99,6 +102,15 @@ FROM (
 """
 
 
+def named_twice(meaning: Meaning, which: str) -> str:
+    """Return the SELECT of whether two of the rows `which` have the same username."""
+    return f"""
+SELECT EXISTS (
+    SELECT FROM import_row WHERE {which} GROUP BY lower({_text(meaning.cell("username"))}) HAVING count(*) > 1
+)
+"""
+
+
 def checked(meaning: Meaning, which: str, extra: Sequence[str] = ()) -> str:
     """Return the SELECT of rows `which` with target_id and problems (field, code and reason each), and `extra` columns.
 
@@ -113,11 +125,21 @@ def checked(meaning: Meaning, which: str, extra: Sequence[str] = ()) -> str:
     )
     address = f" LEFT JOIN LATERAL ({HOME}) a ON true" if meaning.address else ""
     card = f" LEFT JOIN LATERAL ({CARD}) k ON true" if "barcode" in known else ""
-    columns = ["r.id", "r.line", "r.target_id", f"array_remove(ARRAY[{rules}]::text[], NULL) AS problems", *extra]
+    problems = f"array_remove(ARRAY[{rules}]::text[], NULL)"
+    if "library" in known:  # what else is wrong with a row is its own library's to say
+        reason = f"'is not ' || {_LIBRARY} || ', the library of this import; import the row there'"
+        other = f"ARRAY[concat_ws({SEPARATOR}, 'library', '{RejectionCode.OTHER_LIBRARY.value}', {reason})]"
+        problems = f"CASE WHEN {_is_elsewhere('r')} THEN {other} ELSE {problems} END"
+    columns = ["r.id", "r.line", "r.target_id", f"{problems} AS problems", *extra]
+    if meaning.may_create:
+        rows = resolved(meaning, which)
+        patron = " LEFT JOIN LATERAL (SELECT * FROM patron WHERE patron.id = r.target_id LIMIT 1) t ON true"
+    else:  # the username alone says who is meant, so that one look finds the patron and what is asked of them
+        rows = resolved(meaning, which, [f"pu.{name} AS patron_{name}" for name in _ASKED])
+        patron = f" CROSS JOIN LATERAL (SELECT {', '.join(f'r.patron_{name} AS {name}' for name in _ASKED)}) t"
     return f"""
 SELECT {", ".join(columns)}
-FROM ({resolved(meaning, which)}) r
-LEFT JOIN LATERAL (SELECT * FROM patron WHERE patron.id = r.target_id LIMIT 1) t ON true{address}{card}
+FROM ({rows}) r{patron}{address}{card}
 """
 
 
@@ -130,16 +152,20 @@ CARD = """
 SELECT card.barcode FROM card WHERE card.patron_id = r.target_id AND card.active ORDER BY card.id DESC LIMIT 1
 """
 
+# The library, its number kept from the planner: of one that is new it would expect no patrons, and then any index is as
+# good to it as that of usernames.
+_HERE = "(SELECT $1::bigint)"
+
 # Each is one look into an index: LIMIT says so to the planner, which knows too little of lower(username) to believe it
 # and would read all patrons for every chunk.
 _JOINS = (
     ("external_id", " LEFT JOIN LATERAL (SELECT id FROM patron"
-                    " WHERE library_id = $1 AND external_id = v.v_external_id LIMIT 1) pe ON true"),
+                    f" WHERE library_id = {_HERE} AND external_id = v.v_external_id LIMIT 1) pe ON true"),
     ("barcode", " LEFT JOIN LATERAL (SELECT card.patron_id, patron.id, patron.external_id"
                 " FROM card JOIN patron ON patron.id = card.patron_id"
-                " WHERE card.library_id = $1 AND card.barcode = v.v_barcode LIMIT 1) pc ON true"),
-    ("username", " LEFT JOIN LATERAL (SELECT id FROM patron"
-                 " WHERE library_id = $1 AND lower(username) = lower(v.v_username) LIMIT 1) pu ON true"),
+                f" WHERE card.library_id = {_HERE} AND card.barcode = v.v_barcode LIMIT 1) pc ON true"),
+    ("username", " LEFT JOIN LATERAL (SELECT id, username, status, version FROM patron"
+                 f" WHERE library_id = {_HERE} AND lower(username) = lower(v.v_username) LIMIT 1) pu ON true"),
     ("branch", " LEFT JOIN branch b ON b.library_id = $1 AND b.code = v.v_branch"),
     ("cohort", " LEFT JOIN cohort y ON y.library_id = $1 AND y.code = v.v_cohort"),
 )  # fmt: skip
@@ -151,12 +177,22 @@ _FOUND = (
 )
 
 
+_LIBRARY = "(SELECT code FROM library WHERE library.id = $1)"
+
+
+def _is_elsewhere(row: str) -> str:
+    """Return SQL for whether a row names another library than the one that its file is imported into."""
+    return f"lower({row}.v_library) <> lower({_LIBRARY})"
+
+
 def _target(known: Sequence[str]) -> str:
-    """Return the patron who is meant: by the first of the three keys that the row has.
+    """Return the patron who is meant: by the first of the three keys that the row has; nobody of another library.
 
     A patron with that card who has no external_id is meant too: how else should they get one.
     """
     tries = []
+    if "library" in known:
+        tries.append(f"WHEN {_is_elsewhere('v')} THEN NULL")
     if "external_id" in known:
         adopted = "CASE WHEN pc.external_id IS NULL THEN pc.id END" if "barcode" in known else "NULL"
         tries.append(f"WHEN v.v_external_id IS NOT NULL THEN coalesce(pe.id, {adopted})")

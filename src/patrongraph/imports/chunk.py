@@ -26,23 +26,22 @@ NEXT_MISSING = """
 SELECT id FROM import_row WHERE job_id = $1 AND line IS NULL AND state = 'MISSING' ORDER BY id LIMIT $2
 """
 
-# Those of the rows named that still wait; an erasure may have taken some.
-STILL_WAITING = """
-SELECT id, coalesce(line, 0) AS line FROM import_row
-WHERE id = ANY($1::bigint[]) AND job_id = $2 AND state = $3 ORDER BY id
+# How many of the patrons named still wait; an erasure may have taken some.
+STILL_MISSING = """
+SELECT count(*)::int FROM import_row WHERE id = ANY($1::bigint[]) AND job_id = $2 AND state = 'MISSING'
 """
 
 # Locks who is still ACTIVE, and of the category, branch and cohort that were asked for, in id order.
 LOCK_MISSING = """
 SELECT p.id FROM patron p
-WHERE p.id = ANY(ARRAY(SELECT patron_id FROM import_row WHERE id = ANY($1::bigint[])))
+WHERE p.id = ANY(ARRAY(SELECT patron_id FROM import_row WHERE id = ANY($1::bigint[]) AND state = 'MISSING'))
   AND p.library_id = $2 AND p.status = 'ACTIVE' AND ($3::text IS NULL OR p.category = $3)
   AND ($4::bigint IS NULL OR p.branch_id = $4) AND ($5::bigint IS NULL OR p.cohort_id = $5)
 ORDER BY p.id FOR NO KEY UPDATE
 """
 
 # What is done is not kept.
-FORGET = "DELETE FROM import_row WHERE id = ANY($1::bigint[]) AND state <> 'REJECTED'"
+FORGET = "DELETE FROM import_row WHERE id = ANY($1::bigint[]) AND job_id = $2 AND state = $3"
 FORGET_MISSING = """
 WITH gone AS (DELETE FROM import_row WHERE job_id = $1 AND state = 'MISSING' RETURNING id)
 SELECT count(*)::int FROM gone
@@ -105,26 +104,42 @@ async def run_chunk(lease: Lease, ids: Sequence[int], state: ImportRowState) -> 
         await db.rows(HOLD_LIBRARY, lease.library_id)
         await connection.execute(TUNE)
         run = await load(lease)
-        found = await db.rows(STILL_WAITING, list(ids), run.job_id, state.value)
-        if state is ImportRowState.MISSING and run.missing_state is not MissingState.PLANNED:
-            found = []
-        waiting = [row["id"] for row in found]
-        if not waiting:
-            return ChunkDone(0, 0, version)
-        counts, checked = Counts(), found[:0]
+        counts = Counts()
         if state is ImportRowState.PENDING:
-            checked = await people_rows.check(run, waiting)
-            counts.rejected = await reject(run, people_rows.CHECKED)
+            rows, last_line = await _settle_rows(run, lease.actor, ids, counts)
+        else:
+            rows, last_line = await _settle_missing(run, lease.actor, ids, counts), 0
+        if rows:
+            await db.rows(FORGET, list(ids), run.job_id, state.value)
+            await count(run.job_id, counts, done=rows - counts.rejected, skipped=counts.rejected)
+    return ChunkDone(rows, last_line, version)
+
+
+async def _settle_rows(run: Run, actor: Actor, ids: Sequence[int], counts: Counts) -> tuple[int, int]:
+    """Reject and apply what still waits of these rows; return how many waited and the line of the last."""
+    checked = await people_rows.check(run, ids)
+    looked = await db.row(people_rows.LOOKED_AT)
+    if looked is None:
+        raise AssertionError("an aggregate has a row")
+    if looked["rows"]:
+        counts.rejected = await reject(run, people_rows.CHECKED)
         with suppress(_DryRun):
             async with db.transaction():
-                if state is ImportRowState.PENDING:
-                    await people_rows.apply(run, lease.actor, checked, counts)
-                else:
-                    await _deactivate(run, lease.actor, waiting, counts)
+                await people_rows.apply(run, actor, checked, counts)
                 _take_back(run)
-        await db.rows(FORGET, waiting)
-        await count(run.job_id, counts, done=len(waiting) - counts.rejected, skipped=counts.rejected)
-    return ChunkDone(len(waiting), max(row["line"] for row in found), version)
+    return looked["rows"], looked["last_line"]
+
+
+async def _settle_missing(run: Run, actor: Actor, ids: Sequence[int], counts: Counts) -> int:
+    """Deactivate whom those of these rows that still wait are about; return how many waited."""
+    if run.missing_state is not MissingState.PLANNED:
+        return 0
+    rows: int = await db.value(STILL_MISSING, list(ids), run.job_id)
+    with suppress(_DryRun):
+        async with db.transaction():
+            await _deactivate(run, actor, ids, counts)
+            _take_back(run)
+    return rows
 
 
 def _take_back(run: Run) -> None:

@@ -221,6 +221,7 @@ FILES: tuple[File, ...] = (BRANCHES, PATRONS, ITEMS, LOANS, RESERVATIONS, DEBTS)
 PEOPLE = File(
     "people",
     (
+        _text("library", 40),
         _text("external_id", 100),
         _text("barcode", 100),
         _text("username", 100, personal=True),

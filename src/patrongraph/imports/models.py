@@ -34,6 +34,7 @@ class ImportFormat(StrEnum):
 class ImportField(StrEnum):
     """What a column of a file can mean: the fields of layout.PEOPLE, in capitals."""
 
+    LIBRARY = "LIBRARY"
     EXTERNAL_ID = "EXTERNAL_ID"
     BARCODE = "BARCODE"
     USERNAME = "USERNAME"
@@ -73,6 +74,7 @@ class RejectionCode(StrEnum):
     INVALID = "INVALID"
     REQUIRED = "REQUIRED"
     DUPLICATE = "DUPLICATE"
+    OTHER_LIBRARY = "OTHER_LIBRARY"
     UNKNOWN_PATRON = "UNKNOWN_PATRON"
     NOT_FOUND = "NOT_FOUND"
     TAKEN = "TAKEN"

@@ -112,6 +112,9 @@ WITH done AS (
 UPDATE import_patrons s SET changed = true FROM done WHERE done.patron_id = s.target_id AND NOT s.is_new
 """
 
+# Of blocks that were placed just now the planner knows nothing, and would compare each with each patron of the file.
+ANALYZE_BLOCKS = "ANALYZE block"
+
 # The block that an import placed ends when the file no longer bars the patron.
 LIFT_BLOCKS = """
 WITH done AS (

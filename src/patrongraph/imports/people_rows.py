@@ -4,7 +4,6 @@ Beside the six names because it is only the SQL of one chunk. Rules are those of
 row's barcode becomes the card in use, earlier ones stay as names of the patron and open nothing.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import asyncpg
@@ -23,16 +22,32 @@ CHECKED = "import_chunk"
 MOST_LOOKS = 5
 
 CHECK = f"CREATE TEMP TABLE {CHECKED} ON COMMIT DROP AS {{checked}}"
-THESE = "import_row.id = ANY($2::bigint[])"
+# The job's number is kept from the planner, which would rather read all rows of the job than look these up.
+THESE = "import_row.id = ANY($2::bigint[]) AND import_row.job_id = (SELECT $3::bigint) AND import_row.state = 'PENDING'"
 DROP = f"DROP TABLE {CHECKED}"
 
-# What the good rows come to: whom they change, to what status, and which columns.
-OUTCOME = f"""
-SELECT target_id, version, is_new, fields, status, new_status FROM {CHECKED} WHERE problems = '{{}}'
-"""
+_CHANGES = "problems = '{}' AND NOT is_new AND (fields <> '{}' OR status <> new_status)"
 
 # Locks the patrons who will change, in id order as every writer does, and tells whether they are as they were checked.
-LOCK = "SELECT p.id, p.version FROM patron p WHERE p.id = ANY($1::bigint[]) ORDER BY p.id FOR NO KEY UPDATE"
+LOCK = f"""
+WITH held AS (
+    SELECT p.version = s.version AS same
+    FROM (SELECT target_id, version FROM {CHECKED} WHERE {_CHANGES}) s JOIN patron p ON p.id = s.target_id
+    ORDER BY p.id FOR NO KEY UPDATE OF p
+)
+SELECT (SELECT count(*) FROM {CHECKED} WHERE {_CHANGES}) = (SELECT count(*) FROM held WHERE same)
+"""
+
+# What the good rows come to: which columns change and to what status, for how many patrons, and whom.
+OUTCOME = f"""
+SELECT is_new, fields, status, new_status, count(*)::int AS rows,
+       CASE WHEN is_new OR (fields = '{{}}' AND status = new_status) THEN '{{}}'
+            ELSE array_agg(target_id ORDER BY target_id) END AS patron_ids
+FROM {CHECKED} WHERE problems = '{{}}' GROUP BY is_new, fields, status, new_status ORDER BY min(target_id)
+"""
+
+# How many rows were looked at, and the line of the last.
+LOOKED_AT = f"SELECT count(*)::int AS rows, coalesce(max(line), 0) AS last_line FROM {CHECKED}"
 
 # What was new when it was checked has got its id since.
 NEW_IDS = f"SELECT target_id FROM {CHECKED} WHERE is_new AND problems = '{{}}' ORDER BY target_id"
@@ -102,22 +117,15 @@ class MovedMeanwhile(Exception):  # noqa: N818 - what happened to the patrons
 
 
 async def check(run: Run, ids: Sequence[int]) -> Sequence[asyncpg.Record]:
-    """Check these rows into the temporary table and lock the patrons whom they change, until both agree.
+    """Check those of these rows that wait into the temporary table and lock the patrons whom they change.
 
-    Returns what the good rows come to, for apply().
+    Looks again until both agree. Returns what the good rows come to, for apply().
     """
     statement = CHECK.format(checked=checked(run.meaning, THESE, _extra(run.meaning)))
     for _ in range(MOST_LOOKS):
-        await db.rows(statement, run.library_id, list(ids))
-        found = await db.rows(OUTCOME)
-        changed = {
-            row["target_id"]: row["version"]
-            for row in found
-            if not row["is_new"] and (row["fields"] or row["status"] != row["new_status"])
-        }
-        locked = {row["id"]: row["version"] for row in await db.rows(LOCK, sorted(changed))}
-        if locked == changed:
-            return found
+        await db.rows(statement, run.library_id, list(ids), run.job_id)
+        if await db.value(LOCK):
+            return await db.rows(OUTCOME)
         await db.rows(DROP)
     raise MovedMeanwhile("the patrons of a chunk changed each time they were looked at")
 
@@ -127,20 +135,20 @@ async def apply(run: Run, actor: Actor, found: Sequence[asyncpg.Record], counts:
 
     `found` is what check() returned.
     """
-    edited: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    edited: list[tuple[list[str], list[int]]] = []
     moved: dict[PatronStatus, list[int]] = {PatronStatus.INACTIVE: [], PatronStatus.ACTIVE: []}
-    for row in found:
-        if row["is_new"]:
-            counts.created += 1
+    for alike in found:
+        if alike["is_new"]:
+            counts.created += alike["rows"]
             continue
-        if row["fields"]:
-            edited[tuple(row["fields"])].append(row["target_id"])
-        if row["status"] != row["new_status"]:
-            moved[PatronStatus(row["new_status"])].append(row["target_id"])
-        elif row["fields"]:
-            counts.updated += 1
+        if alike["fields"]:
+            edited.append((alike["fields"], alike["patron_ids"]))
+        if alike["status"] != alike["new_status"]:
+            moved[PatronStatus(alike["new_status"])] += alike["patron_ids"]
+        elif alike["fields"]:
+            counts.updated += alike["rows"]
         else:
-            counts.unchanged += 1
+            counts.unchanged += alike["rows"]
     counts.deactivated, counts.reactivated = len(moved[PatronStatus.INACTIVE]), len(moved[PatronStatus.ACTIVE])
     created: list[int] = []
     if counts.created:
@@ -153,8 +161,8 @@ async def apply(run: Run, actor: Actor, found: Sequence[asyncpg.Record], counts:
         await db.rows(UPDATE_PATRONS)
     if created or edited:
         await _cards_and_addresses(run)
-    for fields, ids in edited.items():
-        await record_many(actor, "patron.edit", "patron", sorted(ids), job_id=run.job_id, fields=fields)
+    for fields, ids in edited:
+        await record_many(actor, "patron.edit", "patron", ids, job_id=run.job_id, fields=fields)
     for status, ids in moved.items():
         await change_status(actor, sorted(ids), status, job_id=run.job_id)
 

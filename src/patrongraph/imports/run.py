@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import asyncpg
 
 from patrongraph import db
+from patrongraph.context import system_actor
 from patrongraph.imports import chunk
 from patrongraph.imports.chunk import ChunkDone
 from patrongraph.imports.models import ImportRowState
 from patrongraph.imports.people_rows import MovedMeanwhile
 from patrongraph.imports.planning import plan
 from patrongraph.imports.runs import Counts, count
+from patrongraph.jobs import actions as jobs
 from patrongraph.jobs import leases, progress, watch
 from patrongraph.jobs.chunks import Chunks
 from patrongraph.jobs.leases import Lease
@@ -36,6 +38,17 @@ WITH gone AS (
     RETURNING import_row.id
 )
 SELECT count(*)::int FROM gone
+"""
+
+# Imports that were paused and not resumed for as long as export files wait to be fetched: their rows are not kept for
+# ever.
+FORGOTTEN = """
+SELECT job.id, job.library_id
+FROM job JOIN library ON library.id = job.library_id
+WHERE job.kind = 'IMPORT' AND job.state = 'PAUSED'
+  AND now() - make_interval(hours => library.export_ttl_hours) > coalesce(
+      (SELECT max(at) FROM audit_event WHERE audit_event.job_id = job.id AND action = 'job.pause'), job.created_at)
+ORDER BY job.id FOR NO KEY UPDATE OF job SKIP LOCKED
 """
 
 # Files that wait to be mended wait as long as export files do to be fetched, by the library's policy.
@@ -93,6 +106,17 @@ async def forget_unreached() -> int:
     """Delete the rows that jobs which ended early did not reach; return how many."""
     gone: int = await db.value(FORGET_UNREACHED)
     return gone
+
+
+async def cancel_forgotten() -> int:
+    """Cancel imports that stay paused longer than the library's export_ttl_hours; return how many."""
+    async with db.transaction():
+        forgotten = await db.rows(FORGOTTEN)
+        for job in forgotten:
+            await jobs.cancel(system_actor(job["library_id"]), job["id"])
+    if forgotten:
+        await jobs.announce([job["id"] for job in forgotten])
+    return len(forgotten)
 
 
 async def expire_cells() -> int:

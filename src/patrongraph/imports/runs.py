@@ -27,25 +27,21 @@ SELECT format, columns, meanings, options, dry_run, planned_at IS NOT NULL AS pl
 FROM import_run WHERE job_id = $1
 """
 
+# What the file calls the column of a problem.
+_NAME = f"coalesce(($3::text[])[array_position($2::text[], split_part({{0}}, {SEPARATOR}, 1))], '')"
+
 # Rejects the rows of {checked} that have problems: the first names column and code, the reason tells all. Cells that
 # are nobody's are not kept once a patron of the library was erased meanwhile. $2: fields, $3: the file's columns.
 REJECT = f"""
 WITH reasons AS (
-    SELECT bad.id, bad.target_id, said.name, said.code, said.reason
+    SELECT bad.id, bad.target_id, {_NAME.format("bad.problems[1]")} AS name,
+           split_part(bad.problems[1], {SEPARATOR}, 2) AS code,
+           split_part(bad.problems[1], {SEPARATOR}, 3) || CASE WHEN cardinality(bad.problems) = 1 THEN '' ELSE (
+               SELECT string_agg('; ' || ltrim({_NAME.format("more.text")} || ' ')
+                                 || split_part(more.text, {SEPARATOR}, 3), '' ORDER BY more.place)
+               FROM unnest(bad.problems[2:]) WITH ORDINALITY AS more(text, place)
+           ) END AS reason
     FROM {{checked}} bad
-    CROSS JOIN LATERAL (
-        SELECT (array_agg(each.name ORDER BY each.place))[1] AS name,
-               (array_agg(each.code ORDER BY each.place))[1] AS code,
-               string_agg(CASE WHEN each.place = 1 THEN '' ELSE ltrim(each.name || ' ') END || each.reason, '; '
-                          ORDER BY each.place) AS reason
-        FROM (
-            SELECT problem.place, split_part(problem.text, {SEPARATOR}, 2) AS code,
-                   split_part(problem.text, {SEPARATOR}, 3) AS reason,
-                   coalesce(($3::text[])[array_position($2::text[], split_part(problem.text, {SEPARATOR}, 1))], '')
-                       AS name
-            FROM unnest(bad.problems) WITH ORDINALITY AS problem(text, place)
-        ) AS each
-    ) AS said
     WHERE bad.problems <> '{{{{}}}}'
 ), rejected AS (
     UPDATE import_row SET state = 'REJECTED', patron_id = reasons.target_id, column_name = reasons.name,

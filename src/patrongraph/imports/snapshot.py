@@ -270,6 +270,7 @@ async def _patrons(run: _Import, header: Header) -> None:
     await _run(*people.addresses(known))
     if "barred" in known:
         await db.rows(people.INSERT_BLOCKS, people.BARRED)
+        await db.rows(people.ANALYZE_BLOCKS)
         await db.rows(people.LIFT_BLOCKS, people.BARRED, people.NO_LONGER_BARRED)
     if "group" in known:
         await _groups(run, leads="group_lead" in known)

@@ -18,9 +18,12 @@ SELECT id, status FROM patron WHERE id = ANY($1::bigint[]) AND library_id = $2 O
 
 # Moves those that are in the first status to the second; the others stay as they are.
 SET_STATUS = """
-UPDATE patron SET status = $3, status_changed_at = now(), updated_at = now(), version = version + 1
-WHERE id = ANY($1::bigint[]) AND status = $2
-RETURNING id
+WITH changed AS (
+    UPDATE patron SET status = $3, status_changed_at = now(), updated_at = now(), version = version + 1
+    WHERE id = ANY($1::bigint[]) AND status = $2
+    RETURNING id
+)
+SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM changed
 """
 
 ACTIONS = {PatronStatus.INACTIVE: "patron.deactivate", PatronStatus.ACTIVE: "patron.reactivate"}
@@ -65,8 +68,7 @@ async def change_status(
     """
     if not locked_ids:
         return []
-    found = await db.rows(SET_STATUS, locked_ids, BEFORE[after].value, after.value)
-    changed = sorted(row["id"] for row in found)
+    changed: list[int] = await db.value(SET_STATUS, locked_ids, BEFORE[after].value, after.value)
     if changed:
         if after is not PatronStatus.ACTIVE:
             await end_patron_sessions(changed)

@@ -55,6 +55,7 @@ async def _expire_exports() -> None:
 
 
 async def _forget_imports() -> None:
+    await imports.cancel_forgotten()
     await imports.forget_unreached()
     await imports.expire_cells()
 

@@ -165,7 +165,8 @@ class _Meanings:
             # By what it means: the name is not the file's but was sent with it, and is not repeated.
             which = f"gives for {_short(meaning)}" if meaning else "leaves out"
             raise UnreadableFile(
-                f"{self._name} has no column of the name that the mapping {which}; it has {_listed(columns)}."
+                f"{self._name} has no column of the name that the mapping {which}; its first line has"
+                f" {_number(columns)}."
             )
         if len(places) > 1:
             raise UnreadableFile(f'{self._name} has the column "{_short(column)}" twice; each may be there once.')
@@ -197,9 +198,10 @@ class _Meanings:
             return
         called = [" or ".join(self._dialect.names[meaning][0] for meaning in fields) for fields in missing]
         word, it = ("column", "it") if len(missing) == 1 else ("columns", "them")
+        # How many columns, not which: of a file that has no such line the first is somebody's data.
         raise UnreadableFile(
-            f"{self._name} lacks the {word} {', '.join(called)}; its first line must name {it}. It has"
-            f" {_listed(self._header.columns)}."
+            f"{self._name} lacks the {word} {', '.join(called)}; its first line must name {it}, and has"
+            f" {_number(self._header.columns)}."
         )
 
     def _warn(self) -> None:
@@ -228,6 +230,10 @@ class _Meanings:
         ]
         if unknown:
             header.warnings.append(f"{_listed(unknown)} passed over: not known. A mapping can say what they mean.")
+
+
+def _number(columns: Sequence[str]) -> str:
+    return "1 column" if len(columns) == 1 else f"{len(columns)} columns"
 
 
 def _listed(columns: Sequence[str]) -> str:

@@ -29,8 +29,9 @@ class Dialect:
 
 
 WHO = (("external_id", "barcode", "username"),)
-STATUS_FIELDS = ("username", "enabled")
+STATUS_FIELDS = ("library", "username", "enabled")
 _SYNONYMS: dict[str, tuple[str, ...]] = {
+    "library": ("library code", "bibliotek", "bibliotekskod"),
     "external_id": ("external id", "extern id", "externt id", "student id", "patron id", "låntagar id", "elev id"),
     "barcode": (
         "barcode", "card number", "library card", "library card number", "patron barcode", "card",
@@ -91,6 +92,6 @@ def is_secret(name: str) -> bool:
 PATRONS = Dialect(names={name: (name, *_SYNONYMS[name]) for name in PEOPLE.column_names}, needed=WHO)
 STATUS = Dialect(
     names={name: PATRONS.names[name] for name in STATUS_FIELDS},
-    needed=[[name] for name in STATUS_FIELDS],
+    needed=(("username",), ("enabled",)),
     fields=STATUS_FIELDS,
 )
