@@ -20,6 +20,8 @@ from patrongraph.downloads import Downloads, patron_data_schema
 from patrongraph.exports.json_schema import FILE_NAME
 from patrongraph.gauges import ApiGauges
 from patrongraph.graph import door as doors
+from patrongraph.graph.budget import Budget
+from patrongraph.graph.crowds import Crowds
 from patrongraph.graph.door import BadCredentials, Door
 from patrongraph.graph.engine import Engine
 from patrongraph.graph.errors import UNAVAILABLE
@@ -56,6 +58,9 @@ def make_door(engine: Engine, settings: Settings) -> Door:
         https_only=settings.secure_cookies,
         origins=parse_origins(settings.origins),
         recheck_seconds=settings.recheck_seconds,
+        max_operations=settings.max_socket_operations,
+        crowds=Crowds(settings),
+        budget=engine.budget,
     )
 
 
@@ -161,11 +166,13 @@ async def opened(settings: Settings, engine: Engine) -> AsyncIterator[None]:
     """Hold open what the API works with: the pools, the bell, the progress stream's reader, its metrics."""
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(db.close_pools)
-        await db.open_pools(settings)
+        await db.open_pools(settings, write_timeout_ms=settings.write_timeout_ms)
         stack.push_async_callback(progress.close_progress)
         await progress.open_progress(settings)
         stack.callback(throttle.share, None)
         throttle.share(progress.opened(), settings.redis_prefix)
+        if engine.budget is not None:
+            stack.push_async_callback(engine.budget.close)
         await stack.enter_async_context(progress.ProgressReader(settings))
         listener = metrics.listen(settings.metrics_listen)
         if listener is not None:
@@ -179,7 +186,7 @@ def create_app(settings: Settings | None = None) -> Application:
     from patrongraph.schema import schema
 
     settings = settings or get_settings()
-    door = make_door(Engine(schema, settings), settings)
+    door = make_door(Engine(schema, settings, Budget(settings, progress.opened)), settings)
     routes = [
         Route(f"/exports/schema/{FILE_NAME}", patron_data_schema, methods=["GET"]),
         Route("/exports/{token}", Downloads(door).answer, methods=["GET"]),

@@ -54,9 +54,10 @@ def system_actor(library_id: int) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a resolver may know of its operation."""
+    """What a resolver may know of its operation; `set_cookies` and `headers` are for the answer, where it has some."""
 
     actor: Actor
     request_id: str
     client: str = ""
     set_cookies: list[str] = field(default_factory=list)
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)

@@ -49,7 +49,7 @@ class _Pools:
 _pools = _Pools()
 
 
-def tortoise_config(settings: Settings) -> dict[str, Any]:
+def tortoise_config(settings: Settings, write_timeout_ms: int = 0) -> dict[str, Any]:
     """Return Tortoise's configuration: one connection, one app that owns every model and migration."""
     from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -63,7 +63,11 @@ def tortoise_config(settings: Settings) -> dict[str, Any]:
         "database": parts.path.lstrip("/") or "postgres",
         "min_size": 1,
         "max_size": settings.write_pool_size,
-        "server_settings": {"timezone": "UTC", "application_name": "patrongraph"},
+        "server_settings": {
+            "timezone": "UTC",
+            "application_name": "patrongraph",
+            "statement_timeout": str(write_timeout_ms),
+        },
         "statement_cache_size": 200,
     }
     return {
@@ -87,9 +91,12 @@ async def _set_json_codec(connection: Any) -> None:
     )
 
 
-async def open_pools(settings: Settings) -> None:
-    """Open Tortoise and the read pool. Raises OSError or asyncpg.PostgresError when the database is away."""
-    await Tortoise.init(config=tortoise_config(settings), _enable_global_fallback=True)
+async def open_pools(settings: Settings, *, write_timeout_ms: int = 0) -> None:
+    """Open Tortoise and the read pool. Raises OSError or asyncpg.PostgresError when the database is away.
+
+    `write_timeout_ms`: longest statement of a transaction, 0 for any; jobs take what they need.
+    """
+    await Tortoise.init(config=tortoise_config(settings, write_timeout_ms), _enable_global_fallback=True)
     _pools.reads = await _open_reads(settings, settings.database_url, min_size=1)
     if settings.read_database_url:
         # Nothing is connected yet: the replica may be away, now as later.

@@ -96,7 +96,10 @@ class Settings(BaseSettings):
 
     pool_size: int = Field(default=16, ge=1, le=500, description="Connections for compiled reads, per process")
     write_pool_size: int = Field(default=8, ge=1, le=500, description="Connections for actions, per process")
-    statement_timeout_ms: int = Field(default=15_000, ge=100, description="Longest statement of the API, ms")
+    statement_timeout_ms: int = Field(default=15_000, ge=100, description="Longest statement that reads, ms")
+    write_timeout_ms: int = Field(
+        default=60_000, ge=100, description="Longest statement of a mutation, its wait for locks included, ms"
+    )
     session_hours: int = Field(default=12, ge=1, le=720, description="Lifetime of a staff session, hours")
     patron_session_minutes: int = Field(default=60, ge=5, le=1440, description="Lifetime of a patron's session, min")
     actor_cache_seconds: float = Field(default=5.0, ge=0, le=60, description="How long who acts is remembered, s")
@@ -116,9 +119,24 @@ class Settings(BaseSettings):
     )
 
     max_cost: int = Field(default=50_000, ge=1, description="Largest static cost of one operation, rows")
-    max_depth: int = Field(default=10, ge=1, description="Deepest selection")
+    max_depth: int = Field(default=10, ge=1, description="Deepest selection, levels of fields")
+    max_fields: int = Field(default=5_000, ge=1, description="Most fields and fragments, each where it is put in")
     max_aliases: int = Field(default=15, ge=0, description="Most aliases in one operation")
     max_tokens: int = Field(default=1_000, ge=50, description="Most tokens in one document")
+    max_anonymous_tokens: int = Field(default=250, ge=50, description="The same while nobody is signed in")
+    max_directives: int = Field(default=5, ge=0, description="Most directives in one place of a document")
+    points_per_minute: int = Field(
+        default=300_000, ge=0, description="Points that the operations of one actor may cost in a minute; 0: no limit"
+    )
+    anonymous_points_per_minute: int = Field(
+        default=3_000, ge=0, description="The same of one address while nobody is signed in; 0: no limit"
+    )
+    max_socket_operations: int = Field(
+        default=100, ge=1, description="Operations, subscriptions among them, that run at once on one WebSocket"
+    )
+    max_subscriptions: int = Field(default=200, ge=1, description="Open subscriptions of one actor, per process")
+    max_connections: int = Field(default=50, ge=1, description="WebSockets and event streams of one actor, per process")
+    max_address_connections: int = Field(default=1_000, ge=1, description="The same of one address, per process")
     max_body_bytes: int = Field(
         default=131_072, ge=1024, description="Largest request body, bytes; the file of an upload apart"
     )

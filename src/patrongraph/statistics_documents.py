@@ -41,15 +41,17 @@ class StatisticsDocuments:
 
     async def _loans(self, request: Request, actor: Actor) -> Response:
         request_id = doors.request_id(dict(request.scope["headers"]))
+        context = Context(actor, request_id, doors.client(request.scope))
         headers = {"x-request-id": request_id}
         try:
             asked = question(request.query_params)
-            rows = await report.ask(self._door.engine, Context(actor, request_id, doors.client(request.scope)), asked)
+            rows = await report.ask(self._door.engine, context, asked)
         except BadArgument as bad:  # with the code that the graph gives to what it refuses
             return Response(doors.errors(str(bad), "BAD_ARGUMENT"), 400, headers, media_type="application/json")
         except report.Refusal as refusal:
             status = _AFTERWARDS.get(refusal.code, refusal.answer.status)
-            return Response(refusal.answer.body, status, headers, media_type="application/json")
+            limits = {name.decode(): value.decode() for name, value in context.headers}
+            return Response(refusal.answer.body, status, headers | limits, media_type="application/json")
         return StreamingResponse(
             _encoded(report.csv_pieces(asked, rows)),
             headers=headers | {"content-disposition": f'attachment; filename="{asked.name}"'},

@@ -15,7 +15,14 @@ from patrongraph.graph.engine import Engine, Request
 from patrongraph.schema import schema
 from patrongraph.settings import Settings
 
-ROOMY = {"max_cost": 10**12, "max_aliases": 10_000, "max_tokens": 1_000_000, "max_depth": 60}
+ROOMY = {
+    "max_cost": 10**12,
+    "max_aliases": 10_000,
+    "max_tokens": 1_000_000,
+    "max_anonymous_tokens": 1_000_000,
+    "max_depth": 60,
+    "max_fields": 1_000_000,
+}
 
 
 @cache

@@ -162,7 +162,7 @@ def tokens(count: int) -> str:
      "{ " + " ".join(f"a{n}: __typename" for n in range(15)) + " }",
      "{ " + " ".join(f"a{n}: __typename" for n in range(16)) + " }"),
     ("LIMIT_EXCEEDED", f"{{ {'a' * 63}: __typename }}", f"{{ {'a' * 64}: __typename }}"),
-    ("GRAPHQL_PARSE_FAILED", tokens(1000), tokens(1001)),
+    ("LIMIT_EXCEEDED", tokens(1000), tokens(1001)),
 ])  # fmt: skip
 async def test_aliases_alias_lengths_and_tokens(door: Door, code: str, most: str, one_more: str) -> None:
     assert await door.data(most)
@@ -364,11 +364,11 @@ async def test_a_named_operation_among_several_runs(engine: Engine, libraries: M
     query = "query a { library { id } } query b { library { code } }"
     for name, wanted in (("a", {"id": "lib_1"}), ("b", {"code": "NORTH"})):
         answer = await engine.execute(Request(query, name), Context(ME, "a test"))
-        assert orjson.loads(answer.body) == {"data": {"library": wanted}}
+        assert orjson.loads(answer.body)["data"] == {"library": wanted}
 
 
 async def test_a_very_long_document(door: Door) -> None:
-    await door.is_refused(400, "GRAPHQL_PARSE_FAILED", "{ library { " + "id " * 100_000 + "} }")
+    await door.is_refused(400, "LIMIT_EXCEEDED", "{ library { " + "id " * 100_000 + "} }")
     spaced = "{ library { id } }" + " " * 1_000_000
     assert await door.data(spaced) == {"library": {"id": "lib_1"}}
     assert not any(spaced in key for key in door.engine._cache)

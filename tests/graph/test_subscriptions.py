@@ -67,7 +67,7 @@ class Listener:
     async def next(self, field: str = "jobProgress") -> Any:
         async with asyncio.timeout(SECONDS):
             envelope = orjson.loads(await anext(self.events))
-        assert list(envelope) == ["data"]
+        assert list(envelope) == ["data", "extensions"]
         return envelope["data"][field]
 
     async def ended(self) -> bool:

@@ -126,6 +126,7 @@ class Ground:
         self.settings = Settings(
             database_url=found.database_url, redis_url=found.redis_url, data_dir=self.folder,
             secret_key=SecretStr("a secret for the torture, long enough to be one"), listen="127.0.0.1:0",
+            points_per_minute=1_000_000_000,  # the adversary is one actor who does what a town does
         ).model_copy(update=QUICK | {"at_rest_window": self.at_rest})  # fmt: skip
         use_settings(self.settings)
         await self._keep_commits()

@@ -19,7 +19,10 @@ from patrongraph.settings import Settings
 VIEWER = "query Who { viewer { __typename } }"
 TWO = "query A { viewer { __typename } } query B { library { code } }"
 CHANGE = 'mutation { reauthenticate(input: {password: "x"}) { __typename } }'
-ANSWER = {"data": {"viewer": {"__typename": "TokenViewer"}}}
+ANSWER = {
+    "data": {"viewer": {"__typename": "TokenViewer"}},
+    "extensions": {"cost": {"requested": 1, "limit": 50_000}},
+}
 UNKNOWN = "0" * 64
 
 
@@ -176,7 +179,7 @@ async def test_another_text(api: Api, mode: str, text: str) -> None:
         assert refusal(answer)[2] == "GRAPHQL_PARSE_FAILED"
         assert told == ["GRAPHQL_PARSE_FAILED"]
     else:
-        assert (answer.status_code, list(answer.json())) == (200, ["data"])
+        assert (answer.status_code, list(answer.json())) == (200, ["data", "extensions"])
         assert told == ["data", "complete"]
 
 
@@ -185,7 +188,7 @@ async def said(socket: Any, payload: dict[str, Any]) -> Any:
     while True:
         message = await socket.receive()
         if message["type"] == "next":
-            [key] = message["payload"]
+            key = next(iter(message["payload"]))
             yield key
         elif message["type"] == "error":
             yield message["payload"][0]["extensions"]["code"]
@@ -204,7 +207,7 @@ async def test_documents_over_a_socket_and_a_stream(api: Api) -> None:
         assert [one async for one in said(socket, unknown)] == ["PERSISTED_QUERY_NOT_FOUND"]
         assert [one async for one in said(socket, persisted(VIEWER))] == ["data", "complete"]
     for payload, text in (
-        (persisted(VIEWER), '{"data":{"viewer":{"__typename":"TokenViewer"}}}'),
+        (persisted(VIEWER), '{"data":{"viewer":{"__typename":"TokenViewer"}}'),
         (persisted(FOLLOW) | variables, '"code":"BAD_ARGUMENT"'),
         (unknown, '"code":"PERSISTED_QUERY_NOT_FOUND"'),
     ):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
+    DocumentNode,
     FieldNode,
     FragmentSpreadNode,
     GraphQLError,
@@ -23,6 +24,7 @@ from graphql.execution.values import VariableValues
 from patrongraph.context import Actor, ActorKind
 from patrongraph.graph.arguments import NO_VARIABLES, FieldArguments
 from patrongraph.graph.declare import Many, Pages, RootRows
+from patrongraph.graph.errors import too_much
 from patrongraph.graph.selection import Fragments, declaration_of
 from patrongraph.permissions import Patrons, Permission, Public, Requires
 from patrongraph.settings import Settings
@@ -40,6 +42,20 @@ Costs = Callable[[VariableValues], tuple[int, int]]
 """Rows for each row of the list that a selection belongs to, and rows once for that list (its totalCount)."""
 
 
+def too_many_directives(document: DocumentNode, most: int) -> GraphQLError | None:
+    """Return the refusal of a document that has more directives than that in one place, before it is validated."""
+    pending: list[Any] = list(document.definitions)
+    while pending:
+        node = pending.pop()
+        found = getattr(node, "directives", None) or ()
+        if len(found) > most:
+            return too_much("directives", f"{len(found)} directives in one place", len(found), most, node)
+        pending += getattr(node, "variable_definitions", None) or ()
+        inner = getattr(node, "selection_set", None)
+        pending += () if inner is None else inner.selections
+    return None
+
+
 @dataclass(slots=True)
 class Checked:
     """What the walk over one operation found."""
@@ -50,7 +66,7 @@ class Checked:
 
 
 class Walk:
-    """One pass over an operation: permissions of each field and type, depth, aliases and static cost."""
+    """One pass over an operation: permissions of each field and type, depth, size, aliases and static cost."""
 
     def __init__(self, schema: GraphQLSchema, fragments: Fragments, actor: Actor, settings: Settings) -> None:
         self._schema = schema
@@ -60,6 +76,7 @@ class Walk:
         self._refused: dict[tuple[str, Permission], GraphQLError] = {}
         self._limits: dict[str, GraphQLError] = {}
         self._aliases = 0
+        self._size = 0
         self._introspects = False
         self._varies = False
 
@@ -67,6 +84,9 @@ class Walk:
         """Check one operation."""
         root = self._schema.get_root_type(operation.operation)
         costs = self._selections(root, operation.selection_set, 1, is_root=True)
+        most = self._settings.max_aliases
+        if self._aliases > most:
+            self._limit("aliases", f"{self._aliases} aliases", self._aliases, most, operation)
 
         constant = None if self._varies else sum(costs(NO_VARIABLES))
 
@@ -77,11 +97,18 @@ class Walk:
         return Checked(errors, cost, self._introspects)
 
     def _selections(self, type_: Any, selections: SelectionSetNode, depth: int, *, is_root: bool = False) -> Costs:
-        if depth > self._settings.max_depth:
-            self._limit("DEPTH", selections, f"at most {self._settings.max_depth} levels of fields are allowed.")
+        most = self._settings.max_depth
+        if depth > most:
+            self._limit("depth", f"at least {depth} levels of fields", depth, most, selections)
             return _free
         costs = []
         for node in selections.selections:
+            # Fragments that spread one another twice double at each step: what is looked at is counted, and it ends.
+            self._size += 1
+            if self._size > self._settings.max_fields:
+                words = f"at least {self._size} fields and fragments, each counted wherever it is put in"
+                self._limit("fields", words, self._size, self._settings.max_fields, node)
+                return _free
             if isinstance(node, FieldNode):
                 costs.append(self._field(type_, node, depth, is_root))
             elif isinstance(node, InlineFragmentNode):
@@ -146,10 +173,9 @@ class Walk:
         if node.alias is None:
             return
         self._aliases += 1
-        if self._aliases > self._settings.max_aliases:
-            self._limit("ALIASES", node, f"at most {self._settings.max_aliases} aliases are allowed.")
-        if len(node.alias.value) > LONGEST_KEY:
-            self._limit("ALIAS_LENGTH", node, f"an alias has at most {LONGEST_KEY} characters.")
+        length = len(node.alias.value)
+        if length > LONGEST_KEY:
+            self._limit("aliasLength", f"an alias of {length} characters", length, LONGEST_KEY, node)
 
     def _permission(self, type_: Any, definition: GraphQLField, node: FieldNode, is_root: bool) -> None:
         directives = _directives(definition)
@@ -200,10 +226,8 @@ class Walk:
             ),
         )
 
-    def _limit(self, kind: str, node: Any, message: str) -> None:
-        self._limits.setdefault(
-            kind, GraphQLError(f"Too much at once: {message}", node, extensions={"code": "LIMIT_EXCEEDED"})
-        )
+    def _limit(self, what: str, words: str, found: int, most: int, node: Any) -> None:
+        self._limits.setdefault(what, too_much(what, words, found, most, node))
 
 
 def _free(_variables: VariableValues) -> tuple[int, int]:

@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from asyncpg import QueryCanceledError
 
 from patrongraph import metrics
 from patrongraph.context import ANONYMOUS, Actor
+from patrongraph.graph.budget import OPERATION, Budget
+from patrongraph.graph.crowds import Crowds
 from patrongraph.graph.engine import Engine, Request
-from patrongraph.graph.errors import UNAVAILABLE, masked
+from patrongraph.graph.errors import RATE_LIMITED, UNAVAILABLE, masked, too_poor
 from patrongraph.graph.limits import BAD_INPUT, Malformed
-from patrongraph.settings import Origin, parse_origin
+from patrongraph.graph.payers import payer
+from patrongraph.settings import Origin, Settings, parse_origin
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -70,6 +74,8 @@ class Door:
     recheck_seconds: float = 40.0
     keepalive_seconds: float = 12.0
     max_operations: int = 100
+    crowds: Crowds = field(default_factory=lambda: Crowds(Settings.model_construct()))
+    budget: Budget | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _streams: "set[asyncio.Task[None]]" = field(default_factory=set)
 
@@ -140,8 +146,12 @@ class Door:
         same = (now.key, now.library_id) == (before.key, before.library_id)
         return now if same and now.permissions >= before.permissions else None
 
-    def kind_of(self, request: Request, actor: Actor) -> str | None:
-        """Return query, mutation or subscription; None when refused. Raises Malformed when too deep."""
+    def kind_of(self, request: Request, actor: Actor, address: str) -> str | None:
+        """Return query, mutation or subscription; None when refused. Raises Malformed: too deep, no points left."""
+        poor = None if self.budget is None else self.budget.look(payer(actor, address))
+        if poor is not None:  # before a text is parsed for somebody who cannot pay for it
+            error = too_poor(poor, OPERATION)
+            raise Malformed(429, RATE_LIMITED, error.message, tuple(poor.headers), error.extensions)
         try:
             return self.engine.operation_kind(request, actor)
         except RecursionError:
@@ -181,14 +191,19 @@ def client(scope: Scope) -> str:
     return str(address[0]) if address else ""
 
 
-def errors(message: str, code: str) -> bytes:
-    """Return the envelope of one request error."""
+def errors(message: str, code: str, told: Mapping[str, Any] | None = None) -> bytes:
+    """Return the envelope of one request error; `told` stands beside the code."""
     metrics.REFUSED.labels(code).inc()
-    return orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+    return orjson.dumps({"errors": [{"message": message, "extensions": {**(told or {}), "code": code}}]})
+
+
+def envelope(malformed: Malformed) -> bytes:
+    """Return the envelope of a refusal."""
+    return errors(malformed.message, malformed.code, malformed.told)
 
 
 def fault(error: Exception, request_id: str) -> tuple[int, bytes]:
     """Log an unexpected exception by class, id and place; return the status and the envelope to answer."""
     hidden = masked(error, request_id)
-    status = 503 if isinstance(error, UNAVAILABLE) else 500
+    status = 503 if isinstance(error, (*UNAVAILABLE, QueryCanceledError)) else 500
     return status, orjson.dumps({"errors": [hidden.formatted]})

@@ -27,13 +27,27 @@ from patrongraph import metrics
 from patrongraph.context import Actor, Context
 from patrongraph.db import read_pool, replica_failed, replica_pool
 from patrongraph.graph import documents, watch
-from patrongraph.graph.access import Walk
+from patrongraph.graph.access import Walk, too_many_directives
 from patrongraph.graph.arguments import NO_VARIABLES, Call, FieldArguments, Variables
+from patrongraph.graph.budget import OPERATION, PREPARING, Budget
 from patrongraph.graph.compiler import Compiler, Statement
 from patrongraph.graph.declare import Pages, RootRow, RootRows, Watched
-from patrongraph.graph.errors import UNAVAILABLE, Answer, masked, not_allowed, refuse, refuse_with, shown
+from patrongraph.graph.errors import (
+    LIMIT_EXCEEDED,
+    UNAVAILABLE,
+    Answer,
+    masked,
+    not_allowed,
+    refuse,
+    refuse_with,
+    shown,
+    spent,
+    too_much,
+    with_cost,
+)
 from patrongraph.graph.feeds import Feeds
 from patrongraph.graph.ids import BadArgument
+from patrongraph.graph.payers import payer
 from patrongraph.graph.plans import Plans, Prepared
 from patrongraph.graph.selection import Fragments, Selector, declaration_of
 from patrongraph.graph.values import check, unreadable, wrong_argument
@@ -41,6 +55,7 @@ from patrongraph.permissions import Forbidden
 from patrongraph.settings import Settings
 
 LONGEST_CACHED_DOCUMENT = 16_384
+_TOO_MANY_TOKENS = "tokens. Parsing aborted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +87,8 @@ class Operation:
 class Engine:
     """Answers operations of one schema. Safe to share between requests of one event loop."""
 
-    def __init__(self, schema: strawberry.Schema, settings: Settings) -> None:
+    def __init__(self, schema: strawberry.Schema, settings: Settings, budget: Budget | None = None) -> None:
+        self.budget = budget
         self.schema = schema._schema
         self._settings = settings
         self._documents = documents.load(settings)
@@ -135,10 +151,9 @@ class Engine:
         refused = self._documents.refusal(query)
         if refused is not None:
             return refused
-        try:
-            document = parse(query, max_tokens=self._settings.max_tokens, no_location=False)
-        except GraphQLSyntaxError as error:
-            return refuse([unreadable(error)], "GRAPHQL_PARSE_FAILED")
+        document = self._parsed(query, actor.signed_in)
+        if isinstance(document, Answer):
+            return document
         operation = _operation(document, operation_name)
         if isinstance(operation, Answer):
             return operation
@@ -161,6 +176,18 @@ class Engine:
             Variables(self.schema, definitions) if definitions else None,
             self._roots(operation, fragments),
         )
+
+    def _parsed(self, query: str, signed_in: bool) -> DocumentNode | Answer:
+        settings = self._settings
+        most = settings.max_tokens if signed_in else min(settings.max_anonymous_tokens, settings.max_tokens)
+        try:
+            document = parse(query, max_tokens=most, no_location=False)
+        except GraphQLSyntaxError as error:
+            if error.message.endswith(_TOO_MANY_TOKENS):
+                return refuse([too_much("tokens", f"at least {most + 1} tokens", most + 1, most)], LIMIT_EXCEEDED)
+            return refuse([unreadable(error)], "GRAPHQL_PARSE_FAILED")
+        crowded = too_many_directives(document, settings.max_directives)
+        return document if crowded is None else refuse([crowded], LIMIT_EXCEEDED)
 
     def _roots(
         self, operation: OperationDefinitionNode, fragments: Fragments
@@ -185,7 +212,25 @@ class Engine:
         found = prepared.variables.coerce(request.variables, hints=actor.signed_in)
         return found if isinstance(found, VariableValues) else refuse(found, "BAD_VARIABLES")
 
-    def _ready(self, request: Request, actor: Actor) -> tuple[Prepared, VariableValues] | Answer:
+    async def _charged(self, request: Request, context: Context) -> tuple[Prepared, VariableValues, bytes] | Answer:
+        """Return what is ready to run, paid for, and its cost for the answer; or why it does not run."""
+        ready = self._ready(request, context.actor)
+        if self.budget is not None:
+            known = not isinstance(ready, Answer) and ready[0].paid
+            rows = 0 if isinstance(ready, Answer) else ready[2]
+            points = OPERATION + rows + (0 if known else PREPARING)
+            balance = await self.budget.spend(payer(context.actor, context.client), points)
+            if balance is not None:
+                context.headers.extend(balance.headers)
+                if balance.wait:
+                    return spent(balance, points)
+        if isinstance(ready, Answer):
+            return ready
+        prepared, variables, cost = ready
+        prepared.paid = True
+        return prepared, variables, with_cost(cost, self._settings.max_cost)
+
+    def _ready(self, request: Request, actor: Actor) -> tuple[Prepared, VariableValues, int] | Answer:
         prepared = self._prepare(request, actor)
         if isinstance(prepared, Answer):
             return prepared
@@ -197,35 +242,33 @@ class Engine:
         except GraphQLError as error:  # a nullable variable that is null where its argument must not be
             return _without_a_value(error)
         if cost > most:
-            return refuse_with(
-                f"This operation may touch {cost} rows and {most} are allowed: ask for smaller pages.",
-                "COST_EXCEEDED",
-            )
-        return prepared, variables
+            words = f"a cost of {cost} rows (ask for smaller pages)"
+            return refuse([too_much("cost", words, cost, most)], "COST_EXCEEDED", tail=with_cost(cost, most))
+        return prepared, variables, cost
 
     # Queries and mutations
 
     async def execute(self, request: Request, context: Context) -> Answer:
         """Answer a query or a mutation. Never raises for anything that a client can send."""
         begun = perf_counter()
-        ready = self._ready(request, context.actor)
+        ready = await self._charged(request, context)
         if isinstance(ready, Answer):
             return ready
-        prepared, variables = ready
+        prepared, variables, tail = ready
         if prepared.operation.operation is OperationType.SUBSCRIPTION:
             return refuse_with("Subscriptions go over WebSocket or /graphql/stream.", "SUBSCRIPTION_TRANSPORT")
         with watch.span(prepared, request.query, context) as span:
             if prepared.roots is None:
-                answer = await self._through_core(prepared, variables, request, context)
+                answer = await self._through_core(prepared, variables, request, context, tail)
             else:
-                answer = await self._compiled(prepared, variables, context)
+                answer = await self._compiled(prepared, variables, context, tail)
             if answer.executed:
                 watch.ran(prepared, context.actor, begun)
                 if span is not None:
                     watch.name_span(span, prepared)
         return answer
 
-    async def _compiled(self, prepared: Prepared, variables: VariableValues, context: Context) -> Answer:
+    async def _compiled(self, prepared: Prepared, variables: VariableValues, context: Context, tail: bytes) -> Answer:
         call = Call(variables, context.actor)
         statements, asked = [], ""
         try:
@@ -245,8 +288,8 @@ class Engine:
             return refuse_with(str(bad), "BAD_ARGUMENT")
         except Exception as error:  # whatever it is, the client gets an answer and the log an id
             hidden = masked(error, context.request_id)
-            return Answer(orjson.dumps({"data": None, "errors": [hidden.formatted]}), executed=True)
-        return Answer(b'{"data":{%b}}' % b",".join(parts), executed=True)
+            return Answer(orjson.dumps({"data": None, "errors": [hidden.formatted]})[:-1] + tail, executed=True)
+        return Answer(b'{"data":{%b}%b' % (b",".join(parts), tail), executed=True)
 
     def _statement(
         self,
@@ -270,7 +313,7 @@ class Engine:
         return found
 
     async def _through_core(
-        self, prepared: Prepared, variables: VariableValues, request: Request, context: Context
+        self, prepared: Prepared, variables: VariableValues, request: Request, context: Context, tail: bytes
     ) -> Answer:
         """Execute with graphql-core: introspection and mutations; stored objects still come compiled."""
         running = Operation(context, self, prepared, variables)
@@ -290,7 +333,7 @@ class Engine:
         if result.errors:
             root = prepared.operation.operation.value.capitalize()
             envelope["errors"] = [shown(error, context.request_id, root) for error in result.errors]
-        return Answer(orjson.dumps(envelope), executed=True)
+        return Answer(orjson.dumps(envelope)[:-1] + tail, executed=True)
 
     async def read(self, running: Operation, info: Any, key: int | list[int] | None) -> Any:
         """Return the JSON value of a declared field for graphql-core to walk; `key` names the row(s) to read back."""
@@ -307,10 +350,10 @@ class Engine:
     async def subscribe(self, request: Request, context: Context) -> Answer | AsyncIterator[bytes]:
         """Return complete envelopes, the present state first; or why not. Close the iterator to leave."""
         begun = perf_counter()
-        ready = self._ready(request, context.actor)
+        ready = await self._charged(request, context)
         if isinstance(ready, Answer):
             return ready
-        prepared, variables = ready
+        prepared, variables, tail = ready
         if prepared.operation.operation is not OperationType.SUBSCRIPTION or prepared.roots is None:
             return await self.execute(request, context)
         key, nodes, definition = prepared.roots[0]
@@ -328,7 +371,7 @@ class Engine:
         async def read(row_key: int) -> bytes | None:
             parameters = statement.parameters(Call(variables, actor, row_key))
             found = await read_pool().fetchval(statement.sql, *parameters)
-            return None if found is None else b'{"data":{"%b":%b}}' % (key.encode(), compact(found))
+            return None if found is None else b'{"data":{"%b":%b}%b' % (key.encode(), compact(found), tail)
 
         same = (actor.key if statement.depends_on_actor else actor.library_id, prepared.key)
         feed_key = (*same, orjson.dumps(request.variables, option=orjson.OPT_SORT_KEYS))

@@ -1,6 +1,7 @@
 """Errors as clients see them: a message that helps, a stable code, and for a bug only an id that is in the log."""
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,15 @@ from graphql import FieldNode, GraphQLError
 
 from patrongraph import logs, metrics
 from patrongraph.graph.ids import BadArgument
+from patrongraph.graph.payers import Balance
 from patrongraph.graph.values import wrong_argument
 from patrongraph.permissions import Forbidden
+from patrongraph.settings import get_settings
 
 log = logging.getLogger("patrongraph.graph")
 
+RATE_LIMITED = "RATE_LIMITED"
+LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
 UNAVAILABLE = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -46,11 +51,11 @@ def with_code(error: GraphQLError, code: str) -> GraphQLError:
     )
 
 
-def refuse(errors: Sequence[GraphQLError], code: str, status: int = 400) -> Answer:
-    """Return the answer to a request that did not run."""
+def refuse(errors: Sequence[GraphQLError], code: str, status: int = 400, tail: bytes = b"}") -> Answer:
+    """Return the answer to a request that did not run; `tail` ends the envelope."""
     metrics.REFUSED.labels((errors[0].extensions or {}).get("code", code) if errors else code).inc()
     formatted = [with_code(error, code).formatted for error in errors]
-    return Answer(orjson.dumps({"errors": formatted}), executed=False, status=status)
+    return Answer(orjson.dumps({"errors": formatted})[:-1] + tail, executed=False, status=status)
 
 
 def refuse_with(message: str, code: str, status: int = 400) -> Answer:
@@ -58,11 +63,43 @@ def refuse_with(message: str, code: str, status: int = 400) -> Answer:
     return refuse([GraphQLError(message)], code, status)
 
 
+def with_cost(cost: int, most: int) -> bytes:
+    """Return the end of an envelope that says what the operation may cost, and what is allowed."""
+    return b',"extensions":{"cost":{"requested":%d,"limit":%d}}}' % (cost, most)
+
+
+def spent(balance: Balance, points: int) -> Answer:
+    """Return the refusal of an operation for which there are not enough points."""
+    return refuse([too_poor(balance, points)], RATE_LIMITED, 429)
+
+
+def too_poor(balance: Balance, points: int) -> GraphQLError:
+    """Return the error that says how many points there are, and when there are enough."""
+    left = max(0, math.floor(balance.left))
+    message = (
+        f"This operation costs {points} points, and {left} of {balance.size} a minute are left: "
+        f"try again in {balance.wait} s."
+    )
+    told = {"requested": points, "left": left, "limit": balance.size, "retryAfter": balance.wait}
+    return GraphQLError(message, extensions={"code": RATE_LIMITED, **told})
+
+
+def too_much(what: str, words: str, found: int, most: int, node: Any = None) -> GraphQLError:
+    """Return the refusal of an operation that is larger than a limit, with the figure and the limit."""
+    message = f"Too much at once: this operation has {words}, and {most} are allowed."
+    code = "COST_EXCEEDED" if what == "cost" else LIMIT_EXCEEDED
+    return GraphQLError(message, node, extensions={"code": code, "what": what, "requested": found, "limit": most})
+
+
 def masked(error: BaseException, request_id: str) -> GraphQLError:
     """Log a bug by class and place under the request's id; return what the client sees: the id and advice."""
     if isinstance(error, asyncpg.QueryCanceledError):
         metrics.FAULTS.labels("TIMEOUT").inc()
-        message = "The database took longer than the server allows; ask for less at once."
+        most = get_settings()
+        message = (
+            f"The database took longer than is allowed ({most.statement_timeout_ms} ms to read, "
+            f"{most.write_timeout_ms} ms to write): ask for less at once, or try again."
+        )
         return GraphQLError(message, extensions={"code": "TIMEOUT"})
     logs.fault(log, error, request_id=request_id)
     if isinstance(error, UNAVAILABLE):

@@ -66,8 +66,7 @@ class Reply:
 
 def refusal(malformed: Malformed, content_type: bytes = doors.JSON) -> Reply:
     """Return the response that tells a malformed request what is wrong."""
-    body = doors.errors(malformed.message, malformed.code)
-    return Reply(malformed.status, body, content_type, malformed.headers)
+    return Reply(malformed.status, doors.envelope(malformed), content_type, malformed.headers)
 
 
 @lru_cache(maxsize=256)
@@ -232,13 +231,14 @@ class GraphQLOverHTTP:
     ) -> Reply:
         door = self._door
         credentials = door.credentials(headers)
-        context = (request_id, doors.client(scope))
+        address = doors.client(scope)
+        context = (request_id, address)
         if scope["method"] == "POST" and is_form(headers.get(b"content-type", b"")[:MAX_HEADER]):
             check_encoding(headers)
             actor = await admit_upload(door, headers, credentials)
             async with UploadRequest(headers, receive, door.max_body_bytes, door.max_upload_bytes) as upload:
                 request = await upload.operation()
-                kind = door.kind_of(request, actor)
+                kind = door.kind_of(request, actor, address)
                 if kind is not None:  # else it is refused, and nobody needs the file
                     if kind != "mutation":
                         raise Malformed(400, "UPLOAD_NEEDS_MUTATION", "A file goes with a mutation, and with no other.")
@@ -248,7 +248,7 @@ class GraphQLOverHTTP:
         door.refuse_foreign(headers, credentials)
         request = await read_request(door, scope, headers, receive)
         actor = await door.look_up(credentials)
-        kind = door.kind_of(request, actor)
+        kind = door.kind_of(request, actor, address)
         if kind == "mutation":
             actor = await admit_mutation(door, scope, headers, credentials, actor)
         elif kind == "subscription":
@@ -261,8 +261,9 @@ class GraphQLOverHTTP:
 
     async def _run(self, request: Request, context: Context, content_type: bytes) -> Reply:
         answer: Answer = await self._door.engine.execute(request, context)
-        status = answer.status if content_type is GRAPHQL_JSON else 200
-        extra = CHALLENGE if status == 401 else ()
+        # 429 is not about the operation: clients and proxies look for it whatever they read.
+        status = answer.status if content_type is GRAPHQL_JSON or answer.status == 429 else 200
+        extra = (*context.headers, *(CHALLENGE if status == 401 else ()))
         return Reply(status, answer.body, content_type, extra, context.set_cookies)
 
 

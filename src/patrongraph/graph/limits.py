@@ -26,10 +26,21 @@ _ESCAPED_NUL = re.compile(r"\\u(?:0000|\{0+\})")
 
 
 class Malformed(Exception):  # noqa: N818 - it says what the request is
-    """A request that is refused before GraphQL sees it, with its HTTP status, its code and what is right."""
+    """A request that is refused before GraphQL sees it, with its HTTP status, its code and what is right.
 
-    def __init__(self, status: int, code: str, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    `told` stands beside the code in the error's extensions.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        told: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
+        self.told = told or {}
         self.status = status
         self.code = code
         self.message = message
@@ -45,16 +56,19 @@ def bad(message: str) -> Malformed:
     return Malformed(400, BAD_REQUEST, message)
 
 
-def too_large(limit: int) -> Malformed:
-    """Return the refusal of a request of more than limit bytes."""
-    return Malformed(413, "TOO_LARGE", f"The request is larger than {limit} bytes.")
+def too_large(limit: int, found: int | None = None) -> Malformed:
+    """Return the refusal of a request of more than limit bytes; `found`: how many there are, where it is known."""
+    size = f"more than {limit}" if found is None else str(found)
+    return Malformed(413, "TOO_LARGE", f"The request is too large: it has {size} bytes, and {limit} are allowed.")
 
 
 def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
     """Refuse a body that is announced as larger than limit bytes, before any of it is read. Raises Malformed."""
     length = headers.get(b"content-length", b"0")
-    if len(length) > 12 or (length.isdigit() and int(length) > limit):
+    if len(length) > 12:
         raise too_large(limit)
+    if length.isdigit() and int(length) > limit:
+        raise too_large(limit, int(length))
 
 
 async def read_body(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:

@@ -45,7 +45,10 @@ class Plans:
 
 @dataclass(slots=True)
 class Prepared:
-    """One operation of one document for one set of permissions: validated, checked, with its plans."""
+    """One operation of one document for one set of permissions: validated, checked, with its plans.
+
+    `paid`: somebody's points have gone for preparing it.
+    """
 
     key: Hashable
     document: DocumentNode
@@ -55,5 +58,6 @@ class Prepared:
     variables: Variables | None
     roots: list[tuple[str, list[FieldNode], GraphQLField]] | None
     plans: dict[Hashable, Plans] = field(default_factory=dict)
+    paid: bool = False
     meter: Any = None
     label: str = ""

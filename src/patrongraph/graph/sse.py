@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 from patrongraph.context import Actor, Context
 from patrongraph.graph import door as doors
@@ -18,6 +19,7 @@ from patrongraph.graph.http import (
     refusal,
 )
 from patrongraph.graph.limits import Gone, Malformed
+from patrongraph.graph.payers import network, payer
 
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
 COMPLETE = b"event: complete\ndata: \n\n"
@@ -42,10 +44,15 @@ class GraphQLOverSSE:
 
         An operation that is refused is told so in an event, as the protocol asks: EventSource shows no other answer.
         """
+        with contextlib.ExitStack() as places:
+            await self._answer(scope, receive, send, places)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, places: contextlib.ExitStack) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         request_id = doors.request_id(headers)
         try:
-            opened = await self._open(scope, headers, receive, request_id)
+            places.enter_context(self._door.crowds.by_address.place(network(doors.client(scope))))
+            opened = await self._open(scope, headers, receive, request_id, places)
         except Malformed as malformed:
             opened = refusal(malformed)
         except Gone:
@@ -57,7 +64,9 @@ class GraphQLOverSSE:
         else:
             await opened.run(receive, send)
 
-    async def _open(self, scope: Scope, headers: Headers, receive: Receive, request_id: str) -> "Reply | _Stream":
+    async def _open(
+        self, scope: Scope, headers: Headers, receive: Receive, request_id: str, places: contextlib.ExitStack
+    ) -> "Reply | _Stream":
         door = self._door
         accept = headers.get(b"accept", b"").decode("latin-1").strip()
         if accept and quality(accept[:MAX_HEADER], "text/event-stream")[0] <= 0:
@@ -66,10 +75,20 @@ class GraphQLOverSSE:
         credentials = door.credentials(headers)
         door.refuse_foreign(headers, credentials)
         actor = await door.look_up(credentials)
-        kind = door.kind_of(request, actor)
+        address = doors.client(scope)
+        places.enter_context(door.crowds.by_actor.place(payer(actor, address)))
+        context = Context(actor, request_id, address)
+        try:
+            kind = door.kind_of(request, actor, address)
+            if kind == "subscription":
+                places.enter_context(door.crowds.subscriptions.place(payer(actor, address)))
+        except Malformed as malformed:
+            if malformed.status != 429:
+                raise
+            context.headers.extend(malformed.headers)
+            return _Stream(door, _once(doors.envelope(malformed)), credentials, context)
         if kind == "mutation":
-            actor = await admit_mutation(door, scope, headers, credentials, actor)
-        context = Context(actor, request_id, doors.client(scope))
+            context = replace(context, actor=await admit_mutation(door, scope, headers, credentials, actor))
         found = await self._start(request, context, kind)
         if isinstance(found, Answer):
             found = _once(found.body)
@@ -102,6 +121,7 @@ class _Stream:
             (b"x-accel-buffering", b"no"),
             (b"x-request-id", self._context.request_id.encode()),
             *HARDENING,
+            *self._context.headers,
             *((b"set-cookie", cookie.encode("latin-1")) for cookie in self._context.set_cookies),
         ]
         try:

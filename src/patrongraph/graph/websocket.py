@@ -9,9 +9,11 @@ import orjson
 
 from patrongraph.context import ANONYMOUS, Actor, Context
 from patrongraph.graph import door as doors
+from patrongraph.graph.crowds import Crowd
 from patrongraph.graph.door import NO_CREDENTIALS, Credentials, Door, Receive, Scope, Send
 from patrongraph.graph.engine import Answer, Request
 from patrongraph.graph.limits import BAD_INPUT, Malformed, decode, request_from
+from patrongraph.graph.payers import network, payer
 from patrongraph.graph.sse import close, until_gone
 
 PROTOCOL = "graphql-transport-ws"
@@ -52,15 +54,17 @@ class GraphQLOverWebSocket:
                 return
         except OSError:
             return
-        await _Socket(self._door, scope, receive, send).run()
+        with contextlib.ExitStack() as places:
+            await _Socket(self._door, scope, receive, send, places).run()
 
 
 class _Socket:
     """One connection: who it is, and its running operations."""
 
-    def __init__(self, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, door: Door, scope: Scope, receive: Receive, send: Send, places: contextlib.ExitStack) -> None:
         self._door = door
-        self._scope = scope
+        self._places = places
+        self._address = doors.client(scope)
         self._headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
         self._send = send
@@ -86,6 +90,7 @@ class _Socket:
         """Read messages until the socket closes; then cancel everything it started."""
         watch = asyncio.create_task(self._watch())
         try:
+            self._hold(self._door.crowds.by_address, network(self._address))
             while (message := await self._receive())["type"] == "websocket.receive":
                 if not self._closed:
                     await self._handle(message)
@@ -102,6 +107,12 @@ class _Socket:
             self._closed = True
             watch.cancel()
             await asyncio.gather(watch, *self._cancel_all(), return_exceptions=True)
+
+    def _hold(self, crowd: Crowd, who: str) -> None:
+        try:
+            self._places.enter_context(crowd.place(who))
+        except Malformed as full:  # a client comes back after 1013
+            raise _Close(1013, full.message[:MAX_REASON]) from None
 
     def _cancel_all(self) -> "list[asyncio.Task[None]]":
         tasks = list(self._tasks)
@@ -167,6 +178,7 @@ class _Socket:
             self._actor = await self._door.look_up(self._credentials)
         except Malformed as malformed:
             raise _Close(4403, f"Forbidden: {malformed.message}"[:MAX_REASON]) from None
+        self._hold(self._door.crowds.by_actor, payer(self._actor, self._address))
         await self._write(b'{"type":"connection_ack"}')
         self._acknowledged.set()
 
@@ -207,7 +219,8 @@ class _Socket:
             await self._error(name, doors.errors(malformed.message, malformed.code))
             return
         if len(self._tasks) >= self._door.max_operations:
-            message = f"No more than {self._door.max_operations} operations may run on one socket."
+            most = self._door.max_operations
+            message = f"Too many operations on this socket: this would be number {most + 1}, {most} are allowed."
             await self._error(name, doors.errors(message, "TOO_MANY_OPERATIONS"))
             return
         self._count += 1
@@ -222,7 +235,7 @@ class _Socket:
         except _Gone:
             return
         except Malformed as malformed:
-            last = _failure(name, doors.errors(malformed.message, malformed.code))
+            last = _failure(name, doors.envelope(malformed))
         except Exception as error:  # one operation's fault must not end its siblings
             last = _failure(name, doors.fault(error, request_id)[1])
         # The id is free again before the client can know that it is.
@@ -235,26 +248,27 @@ class _Socket:
     async def _answer(self, name: str, request: Request, request_id: str) -> bytes:
         """Run one operation, sending its results; return its last message."""
         engine, actor = self._door.engine, self._actor
-        kind = self._door.kind_of(request, actor)
+        kind = self._door.kind_of(request, actor, self._address)
         if kind == "mutation":
             self._door.refuse_foreign(self._headers, self._credentials, changes=True)
         if actor.signed_in:
             actor = await self._door.look_up(self._credentials, fresh=kind == "mutation")
-        context = Context(actor, request_id, doors.client(self._scope))
+        context = Context(actor, request_id, self._address)
         if kind != "subscription":
             answer = await engine.execute(request, context)
             if not answer.executed:
                 return _failure(name, answer.body)
             await self._write(*_next(name, answer.body))
             return _done(name)
-        source = await engine.subscribe(request, context)
-        if isinstance(source, Answer):
-            return _failure(name, source.body)
-        try:
-            async for body in source:
-                await self._write(*_next(name, body))
-        finally:
-            await close(source)
+        with self._door.crowds.subscriptions.place(payer(actor, self._address)):
+            source = await engine.subscribe(request, context)
+            if isinstance(source, Answer):
+                return _failure(name, source.body)
+            try:
+                async for body in source:
+                    await self._write(*_next(name, body))
+            finally:
+                await close(source)
         return _done(name)
 
     async def _error(self, name: str, body: bytes) -> None:
