@@ -13,6 +13,7 @@ from tests.fixtures_api import serving
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
+from patrongraph.addresses import digest
 from patrongraph.problems import Refused
 from patrongraph.settings import Settings, use_settings
 from patrongraph.staff import actions, throttle
@@ -81,7 +82,7 @@ async def test_what_is_kept_runs_out_and_names_no_address(
         assert await kind(url) == DONE
         assert await kind(url, password="wrong") == FAILED
     keys = sorted(key.decode() for key in await valkey.keys("*sign-in*"))
-    here = throttle.digest("198.51.100.7")
+    here = digest("198.51.100.7")
     assert re.fullmatch("[0-9a-f]{32}", here)
     assert keys == [
         f"patrongraph:sign-in:failed:{here}",
@@ -145,12 +146,12 @@ async def test_only_a_proxy_says_where_somebody_is(
 
 
 def test_a_household_is_one_address(settings: Settings) -> None:
-    assert throttle.digest("2001:db8:1:2::1") == throttle.digest("2001:db8:1:2:ffff::9")
-    assert throttle.digest("2001:db8:1:2::1") != throttle.digest("2001:db8:1:3::1")
-    assert throttle.digest("::ffff:192.0.2.1") == throttle.digest("192.0.2.1")
-    assert throttle.digest("192.0.2.1") != throttle.digest("192.0.2.2")
-    assert throttle.digest("a name") != throttle.digest("another")
-    assert throttle.digest("") == ""
+    assert digest("2001:db8:1:2::1") == throttle.digest("2001:db8:1:2:ffff::9")
+    assert digest("2001:db8:1:2::1") != throttle.digest("2001:db8:1:3::1")
+    assert digest("::ffff:192.0.2.1") == throttle.digest("192.0.2.1")
+    assert digest("192.0.2.1") != throttle.digest("192.0.2.2")
+    assert digest("a name") != throttle.digest("another")
+    assert digest("") == ""
 
 
 async def refusal(address: str = "192.0.2.1") -> Any:

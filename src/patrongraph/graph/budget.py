@@ -5,7 +5,6 @@ others through Valkey a moment later; what was spent twice meanwhile is owed. Wi
 """
 
 import asyncio
-import hashlib
 import logging
 import math
 import time
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from patrongraph.graph.payers import WINDOW_SECONDS, Balance, is_address
+from patrongraph.graph.payers import WINDOW_SECONDS, Balance, is_address, shared_key
 from patrongraph.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -72,7 +71,6 @@ class Budget:
         self._signed_in, self._anonymous = settings.points_per_minute, settings.anonymous_points_per_minute
         self._redis = redis
         self._prefix = f"{settings.redis_prefix}:points:"
-        self._pepper = hashlib.sha256(settings.secret_key.get_secret_value().encode()).digest()
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._untold: dict[str, _Bucket] = {}
         self._telling: asyncio.Task[None] | None = None
@@ -132,7 +130,7 @@ class Budget:
         pipe = redis.pipeline(transaction=False)
         for who, bucket, spent in told:
             numbers = (bucket.size, bucket.left + spent, spent, WINDOW_SECONDS)
-            pipe.eval(TAKE, 1, self._key(who), *map(str, numbers))
+            pipe.eval(TAKE, 1, f"{self._prefix}{shared_key(who)}", *map(str, numbers))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 found = await pipe.execute()
@@ -151,8 +149,3 @@ class Budget:
             if len(self._buckets) <= MOST_BUCKETS and (bucket.untold or bucket.fill(now) < bucket.size):
                 return
             del self._buckets[who]
-
-    def _key(self, who: str) -> str:
-        if is_address(who):  # Valkey gets a hash: who has looked from where is nobody's business
-            who = hashlib.blake2b(who.encode(), key=self._pepper, digest_size=16).hexdigest()
-        return f"{self._prefix}{who}"

@@ -3,24 +3,12 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
 
+from patrongraph.addresses import digest, network
 from patrongraph.context import Actor
 
 WINDOW_SECONDS = 60
 _ADDRESS = "from "
-
-
-@lru_cache(maxsize=4096)
-def network(address: str) -> str:
-    """Return whom an address stands for: itself, or of IPv6 the /64 that one subscriber has."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or ip_network((int(found), 64), strict=False))
-    return address
 
 
 def payer(actor: Actor, address: str) -> str:
@@ -31,6 +19,11 @@ def payer(actor: Actor, address: str) -> str:
 def is_address(who: str) -> bool:
     """Return whether a payer is an address."""
     return who.startswith(_ADDRESS)
+
+
+def shared_key(who: str) -> str:
+    """Return the name under which all processes count a payer."""
+    return f"{_ADDRESS}{digest(who.removeprefix(_ADDRESS))}" if is_address(who) else who
 
 
 @dataclass(slots=True)

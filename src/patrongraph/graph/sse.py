@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+from patrongraph.addresses import network
 from patrongraph.context import Actor, Context
 from patrongraph.graph import door as doors
 from patrongraph.graph.door import Credentials, Door, Headers, Receive, Scope, Send
@@ -19,7 +20,7 @@ from patrongraph.graph.http import (
     refusal,
 )
 from patrongraph.graph.limits import Gone, Malformed
-from patrongraph.graph.payers import network, payer
+from patrongraph.graph.payers import payer
 
 EVENT_STREAM = b"text/event-stream; charset=utf-8"
 COMPLETE = b"event: complete\ndata: \n\n"

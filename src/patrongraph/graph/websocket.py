@@ -7,13 +7,14 @@ from typing import Any
 
 import orjson
 
+from patrongraph.addresses import network
 from patrongraph.context import ANONYMOUS, Actor, Context
 from patrongraph.graph import door as doors
 from patrongraph.graph.crowds import Crowd
 from patrongraph.graph.door import NO_CREDENTIALS, Credentials, Door, Receive, Scope, Send
 from patrongraph.graph.engine import Answer, Request
 from patrongraph.graph.limits import BAD_INPUT, Malformed, decode, request_from
-from patrongraph.graph.payers import network, payer
+from patrongraph.graph.payers import payer
 from patrongraph.graph.sse import close, until_gone
 
 PROTOCOL = "graphql-transport-ws"

@@ -5,9 +5,6 @@ lock (LOCK_AFTER) stands in PostgreSQL and holds beside this.
 """
 
 import asyncio
-import hashlib
-import hmac
-import ipaddress
 import logging
 import time
 from collections import OrderedDict
@@ -19,6 +16,7 @@ from typing import Protocol, TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from patrongraph.addresses import digest
 from patrongraph.problems import ProblemCode, Refused
 from patrongraph.settings import Settings, get_settings
 from patrongraph.staff.problems import sign_in_busy, sign_in_throttled
@@ -165,21 +163,6 @@ async def attempt(address: str, *, staff: bool = False) -> AsyncIterator[None]:
             raise
         if staff and who:
             await _ask(lambda counts: counts.know(who))
-
-
-def digest(address: str) -> str:
-    """Return what stands for an address: a keyed digest, of IPv6 that of the network of a household; "" for none."""
-    if not address:
-        return ""
-    try:
-        found = ipaddress.ip_address(address)
-        if isinstance(found, ipaddress.IPv6Address):
-            mapped = found.ipv4_mapped
-            address = str(mapped or ipaddress.IPv6Network((int(found), 64), strict=False))
-    except ValueError:
-        pass  # a name that a proxy gave
-    secret = get_settings().secret_key.get_secret_value().encode()
-    return hmac.new(secret, b"address of a sign-in\x00" + address.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 @asynccontextmanager
