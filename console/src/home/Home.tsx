@@ -1,0 +1,15 @@
+import { Trans, useLingui } from '@lingui/react/macro';
+import { Can } from '../session/session.tsx';
+import { Page } from '../ui/Page.tsx';
+import { PatronSearchBox } from '../patrons/PatronSearchBox.tsx';
+
+export default function Home() {
+  const { t } = useLingui();
+  return (
+    <Page title={t`Find a patron`} keepFocus>
+      <Can permission="PATRONS_VIEW" otherwise={<p><Trans>You may not see patrons.</Trans></p>}>
+        <PatronSearchBox q="" autoFocus />
+      </Can>
+    </Page>
+  );
+}

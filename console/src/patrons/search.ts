@@ -1,0 +1,24 @@
+// What an address of the list may say; anything else is dropped, so a link that somebody mangled still opens.
+import type { PatronSort, PatronStatus } from '../graphql/generated/index.ts';
+
+export const STATUSES: readonly PatronStatus[] = ['ACTIVE', 'INACTIVE', 'PENDING_PURGE'];
+export const SORTS: readonly PatronSort[] = ['NAME', 'NAME_DESCENDING', 'NEWEST', 'OLDEST'];
+
+export interface PatronsSearch {
+  q?: string;
+  status?: PatronStatus;
+  group?: string;
+  sort?: PatronSort;
+  after?: string;
+}
+
+export function patronsSearch(search: Record<string, unknown>): PatronsSearch {
+  const text = (name: string) => (search[name] === undefined || search[name] === '' ? undefined : String(search[name]));
+  return {
+    q: text('q'),
+    status: STATUSES.find((one) => one === search.status),
+    group: text('group'),
+    sort: SORTS.find((one) => one === search.sort),
+    after: text('after'),
+  };
+}
