@@ -14,15 +14,19 @@ SEEDS ?= 1
 UPGRADE ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check schema migrate bench wipe torture crashpoints conformance fuzz matrix rolling subscribers lock
+.PHONY: help up console test check schema migrate bench wipe torture crashpoints conformance fuzz matrix rolling subscribers lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(RUN) ## Start PostgreSQL, Valkey, the API and a worker with a demonstration library; Ctrl-C stops all
+	@$(BIN)/python hatch_build.py
 	@exec $(BIN)/patrongraph up
 
-test: check $(CLIENTS) ## Run every check and every test (TESTS=tests/erasure for some of them)
+console: $(DEV) ## Build the staff console (console/README.md) into the package, if its sources changed
+	@$(BIN)/python hatch_build.py
+
+test: check console $(CLIENTS) ## Run every check and every test (TESTS=tests/erasure for some of them)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(TESTS)
 
 check: $(DEV) ## Lint, format, types, import order, and whether schema.graphql is up to date

@@ -1,6 +1,6 @@
 // Who is signed in and what they may do. A sign-out in one tab is one in every tab.
 import {
-  createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode,
+  createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode, type RefObject,
 } from 'react';
 import { Provider, useQuery } from 'urql';
 import { codes, connect, type Connection } from '../graphql/client.ts';
@@ -36,8 +36,12 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   }, [renewHere]);
 
   const [connection, setConnection] = useState<Connection>();
+  const isSignedIn = useRef(false);
   useEffect(() => {
-    const made = connect(renewHere);
+    const made = connect(() => {
+      if (isSignedIn.current) renewHere();
+      isSignedIn.current = false;
+    });
     setConnection(made);
     return () => made.close();
   }, [generation, renewHere]);
@@ -46,15 +50,23 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   return (
     <ConnectionContext value={connection}>
       <Provider value={connection.client} key={generation}>
-        <Viewer renew={renew} connection={connection}>{children}</Viewer>
+        <Viewer renew={renew} connection={connection} isSignedIn={isSignedIn}>{children}</Viewer>
       </Provider>
     </ConnectionContext>
   );
 }
 
-function Viewer({ renew, connection, children }: { renew(): void; connection: Connection; children: ReactNode }) {
+function Viewer({ renew, connection, isSignedIn, children }: {
+  renew(): void;
+  connection: Connection;
+  isSignedIn: RefObject<boolean>;
+  children: ReactNode;
+}) {
   const [{ data, error, fetching }, again] = useQuery({ query: ViewerDocument, requestPolicy: 'cache-first' });
   const viewer = data?.viewer.__typename === 'StaffViewer' ? data.viewer : undefined;
+  useEffect(() => {
+    isSignedIn.current = viewer !== undefined;
+  }, [viewer, isSignedIn]);
   const session = useMemo<Session>(
     () => ({
       viewer,

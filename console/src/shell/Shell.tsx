@@ -1,7 +1,7 @@
 // What is around every page: the places, the viewer, and whether live news come in.
 import { Trans, useLingui } from '@lingui/react/macro';
-import { Link, Navigate, Outlet, useRouterState } from '@tanstack/react-router';
-import { Suspense, useState, useSyncExternalStore } from 'react';
+import { Link, Outlet, useRouter } from '@tanstack/react-router';
+import { Suspense, useEffect, useState, useSyncExternalStore } from 'react';
 import { useConnection, useSession } from '../session/session.tsx';
 import { Button } from '../ui/Button.tsx';
 import { Skeleton } from '../ui/Skeleton.tsx';
@@ -12,8 +12,7 @@ import './shell.css';
 
 export function Shell() {
   const { viewer } = useSession();
-  const href = useRouterState({ select: (state) => state.location.href });
-  if (!viewer) return <Navigate to="/login" search={{ back: href }} replace />;
+  if (!viewer) return <ToLogin />;
   return (
     <div className="shell">
       <a className="skip" href="#content"><Trans>Skip to the page</Trans></a>
@@ -26,6 +25,16 @@ export function Shell() {
       <Toasts />
     </div>
   );
+}
+
+/** To the sign-in, which comes back to here; asked once, for on the way there the address is another already. */
+function ToLogin() {
+  const router = useRouter();
+  useEffect(() => {
+    const back = router.state.location.href;
+    if (!back.startsWith('/login')) void router.navigate({ to: '/login', search: { back }, replace: true });
+  }, [router]);
+  return null;
 }
 
 function Top() {
