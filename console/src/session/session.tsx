@@ -35,18 +35,18 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     renewHere();
   }, [renewHere]);
 
-  const [connection, setConnection] = useState<Connection>();
   const isSignedIn = useRef(false);
-  useEffect(() => {
-    const made = connect(() => {
-      if (isSignedIn.current) renewHere();
-      isSignedIn.current = false;
-    });
-    setConnection(made);
-    return () => made.close();
-  }, [generation, renewHere]);
+  const connection = useMemo(
+    () =>
+      connect(() => {
+        if (isSignedIn.current) renewHere();
+        isSignedIn.current = false;
+      }),
+    // A generation has a connection of its own: its cache and its socket know one viewer.
+    [generation, renewHere],
+  );
+  useEffect(() => () => connection.close(), [connection]);
 
-  if (!connection) return <Splash />;
   return (
     <ConnectionContext value={connection}>
       <Provider value={connection.client} key={generation}>
