@@ -29,12 +29,13 @@ console: $(DEV) ## Build the staff console (console/README.md) into the package,
 test: check console $(CLIENTS) ## Run every check and every test (TESTS=tests/erasure for some of them)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(TESTS)
 
-check: $(DEV) ## Lint, format, types, import order, and whether schema.graphql is up to date
+check: $(DEV) ## Lint, format, types, import order, the console's types and words, whether schema.graphql is up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/patrongraph schema --check schema.graphql
+	$(BIN)/python hatch_build.py --check
 
 schema: $(DEV) ## Write schema.graphql and docs/patron-data.schema.json anew from the code
 	$(BIN)/patrongraph schema > schema.graphql.part

@@ -1,6 +1,7 @@
-"""Builds the staff console into the package, with the Node of its wheel, when its sources are not those of the last build.
+"""Builds the staff console into the package with the Node of a wheel, when its sources changed since the last build.
 
-Hatchling runs it for wheels, sdists and editable installs; `python hatch_build.py` does the same by hand.
+Hatchling runs it for wheels, sdists and editable installs; `python hatch_build.py` does the same by hand, and with
+`--check` looks whether the sources are as they must be.
 """
 
 import hashlib
@@ -92,4 +93,8 @@ class ConsoleBuildHook(BuildHookInterface[Any]):
 
 
 if __name__ == "__main__":
-    build()
+    if "--check" in sys.argv:
+        install()
+        run([*node(), "scripts/check.mjs"])
+    else:
+        build()

@@ -1,3 +1,5 @@
+import './ui/tokens.css';
+import './ui/ui.css';
 import { i18n } from '@lingui/core';
 import { I18nProvider } from '@lingui/react';
 import { RouterProvider } from '@tanstack/react-router';
@@ -8,8 +10,6 @@ import { router } from './routes.tsx';
 import { SessionProvider } from './session/session.tsx';
 import { applyScheme, storedScheme } from './shell/scheme.ts';
 import { preferredLanguage, speak } from './words/language.ts';
-import './ui/tokens.css';
-import './ui/ui.css';
 
 function Languages({ children }: { children: ReactNode }) {
   const [locale, setLocale] = useState(i18n.locale);

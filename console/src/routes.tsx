@@ -8,7 +8,7 @@ import { useMay } from './session/session.tsx';
 import { NotAllowed, NotHere } from './shell/NotHere.tsx';
 import { Shell } from './shell/Shell.tsx';
 
-const root = createRootRoute({ notFoundComponent: NotHere });
+const root = createRootRoute();
 
 const login = createRoute({
   getParentRoute: () => root,
@@ -17,7 +17,7 @@ const login = createRoute({
   component: Login,
 });
 
-const shell = createRoute({ getParentRoute: () => root, id: 'shell', component: Shell, notFoundComponent: NotHere });
+const shell = createRoute({ getParentRoute: () => root, id: 'shell', component: Shell });
 
 /** A page that takes a permission; who has it not is told so instead. */
 function guarded(permission: Permission, load: () => Promise<{ default: ComponentType }>) {
@@ -40,8 +40,10 @@ const patrons = createRoute({
   component: guarded('PATRONS_VIEW', () => import('./patrons/Patrons.tsx')),
 });
 
+const elsewhere = createRoute({ getParentRoute: () => shell, path: '$', component: NotHere });
+
 export const router = createRouter({
-  routeTree: root.addChildren([login, shell.addChildren([home, patrons])]),
+  routeTree: root.addChildren([login, shell.addChildren([home, patrons, elsewhere])]),
   basepath: '/console',
   defaultPreload: false,
   scrollRestoration: true,

@@ -1,4 +1,4 @@
-"""The staff console and the explorer: files of the build, at /console and /explorer, under a policy that trusts only us."""
+"""The staff console and the explorer: the files of the build, at /console and /explorer, and what they may load."""
 
 import asyncio
 import gzip

@@ -325,7 +325,8 @@ ONESELF = {("Query.viewer", "StaffUser"), ("Query.viewer", "ApiToken"), ("Query.
 class Address:
     """One address: who may fetch it, and what stands in its place for an id. `one_of`: any of these opens it.
 
-    It is fetched with each of `queries`; `missing` is the status for an id that nobody has, `answers` that of a public one.
+    It is fetched with each of `queries`; `missing` is the status for an id that nobody has, and
+    `answers` that of a public address.
     """
 
     one_of: tuple[Permission, ...] = ()
