@@ -89,7 +89,7 @@ function usePatronColumns(): readonly Column<PatronRowFragment>[] {
       { id: 'name', head: t`Name`, cell: (row) => row.displayName },
       { id: 'barcode', head: t`Barcode`, cell: (row) => <span className="mono">{row.barcode}</span> },
       { id: 'status', head: t`Status`, cell: (row) => <PatronChips row={row} /> },
-      { id: 'email', head: t`E-mail`, cell: (row) => row.email },
+      { id: 'email', head: t`E-mail`, cell: (row) => row.email && <span className="long">{row.email}</span> },
       { id: 'category', head: t`Category`, cell: (row) => row.category },
       { id: 'loans', head: t`Loans`, isNumber: true, cell: (row) => number(row.openLoanCount) },
       { id: 'overdue', head: t`Overdue`, isNumber: true, cell: (row) => number(row.overdueLoanCount) },
