@@ -1,5 +1,5 @@
 // Every address of the console. A page is one line here, and a place in shell/places.ts when it belongs in the menu.
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { lazy, type ComponentType } from 'react';
 import type { Permission } from './graphql/generated/index.ts';
 import { patronsSearch } from './patrons/search.ts';
@@ -40,10 +40,32 @@ const patrons = createRoute({
   component: guarded('PATRONS_VIEW', () => import('./patrons/Patrons.tsx')),
 });
 
+const patron = createRoute({
+  getParentRoute: () => shell,
+  path: '/patrons/$id',
+  component: guarded('PATRONS_VIEW', () => import('./patron/Patron.tsx')),
+});
+
+// The tabs of a patron: the strip shows those that are here (patron/tabs.ts).
+const patronTabs = [
+  createRoute({
+    getParentRoute: () => patron,
+    path: '/',
+    beforeLoad: ({ params }) => {
+      throw redirect({ to: '/patrons/$id/data', params, replace: true });
+    },
+  }),
+  createRoute({
+    getParentRoute: () => patron,
+    path: '/data',
+    component: lazyRouteComponent(() => import('./patron/PatronData.tsx')),
+  }),
+] as const;
+
 const elsewhere = createRoute({ getParentRoute: () => shell, path: '$', component: NotHere });
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, shell.addChildren([home, patrons, elsewhere])]),
+  routeTree: root.addChildren([login, shell.addChildren([home, patrons, patron.addChildren(patronTabs), elsewhere])]),
   basepath: '/console',
   defaultPreload: false,
   scrollRestoration: true,
