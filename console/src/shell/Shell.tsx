@@ -2,6 +2,7 @@
 import { Trans, useLingui } from '@lingui/react/macro';
 import { Link, Outlet, useRouter } from '@tanstack/react-router';
 import { Suspense, useEffect, useState, useSyncExternalStore } from 'react';
+import { PasswordAgain } from '../session/PasswordAgain.tsx';
 import { useConnection, useSession } from '../session/session.tsx';
 import { Button } from '../ui/Button.tsx';
 import { Skeleton } from '../ui/Skeleton.tsx';
@@ -20,7 +21,7 @@ export function Shell() {
       <Side />
       <main id="content" tabIndex={-1}>
         <SocketBanner />
-        <Suspense fallback={<Skeleton />}><Outlet /></Suspense>
+        <PasswordAgain><Suspense fallback={<Skeleton />}><Outlet /></Suspense></PasswordAgain>
       </main>
       <Toasts />
     </div>
