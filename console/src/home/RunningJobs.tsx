@@ -47,9 +47,9 @@ function isUnderWay(line: Line): boolean {
 function JobLine({ job: line }: { job: Line }) {
   const { i18n } = useLingui();
   const job = unmask(JobLineFragmentDoc, line);
+  const settled = job.done + job.skipped + job.failed + job.cancelled;
   return (
     <Progress label={`${i18n._(jobKindWords[job.kind])} · ${i18n._(jobStateWords[job.state])} · ${moment(job.createdAt)}`}
-              total={job.total} settled={job.done + job.skipped + job.failed + job.cancelled} failed={job.failed}
-              isFinished={job.finishedAt !== null} />
+              total={job.total} settled={settled} failed={job.failed} isFinished={job.finishedAt !== null} />
   );
 }

@@ -1,49 +1,72 @@
 import { Trans, useLingui } from '@lingui/react/macro';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useMemo } from 'react';
+import { useMemo, type KeyboardEvent } from 'react';
 import { useQuery } from 'urql';
 import { PatronRowFragmentDoc, PatronsDocument, unmask, type PatronRowFragment } from '../graphql/generated/index.ts';
-import { useViewer } from '../session/session.tsx';
 import { Answer } from '../ui/Answer.tsx';
-import { Choice } from '../ui/Choice.tsx';
-import { Chip } from '../ui/Chip.tsx';
+import { Button } from '../ui/Button.tsx';
+import { ColumnPicker } from '../ui/ColumnPicker.tsx';
 import { CsvButton } from '../ui/CsvButton.tsx';
 import { EmptyState } from '../ui/EmptyState.tsx';
 import { Page } from '../ui/Page.tsx';
 import { Pager } from '../ui/Pager.tsx';
-import { Table, type Column } from '../ui/Table.tsx';
-import { money, number } from '../words/format.ts';
+import { Table } from '../ui/Table.tsx';
+import { number } from '../words/format.ts';
+import { usePatronColumns, useShownColumns } from './columns.tsx';
+import { Filters } from './Filters.tsx';
 import { PatronSearchBox } from './PatronSearchBox.tsx';
-import { SORTS, STATUSES, type PatronsSearch } from './search.ts';
-import { sortWords, statusWords } from './words.ts';
+import './patrons.css';
+import { SavedFilters } from './SavedFilters.tsx';
+import type { PatronsSearch } from './search.ts';
+import { useAllRows } from './useAllRows.ts';
 
 const PAGE = 50;
 
 export default function Patrons() {
-  const { t, i18n } = useLingui();
+  const { t } = useLingui();
   const search = useSearch({ from: '/shell/patrons' });
   const navigate = useNavigate({ from: '/patrons' });
   const go = (change: PatronsSearch) => void navigate({ search: { ...search, after: undefined, ...change } });
-  const filter = useMemo(
-    () => ({ status: search.status ?? null, groupId: search.group ?? null }),
-    [search.status, search.group],
+  const { shown, asked, choose } = useShownColumns();
+  const every = usePatronColumns();
+  const columns = useMemo(() => every.filter((column) => column.isFixed || shown.has(column.id)), [every, shown]);
+  const matching = useMemo(
+    () => ({
+      search: search.q ?? null,
+      filter: {
+        status: search.status ?? null, category: search.category ?? null, branchId: search.branch ?? null,
+        cohortId: search.cohort ?? null, groupId: search.group ?? null,
+      },
+      sort: search.sort ?? 'NAME' as const,
+      ...asked,
+    }),
+    [search.q, search.status, search.category, search.branch, search.cohort, search.group, search.sort, asked],
   );
-  const [state, again] = useQuery({
-    query: PatronsDocument,
-    variables: {
-      first: PAGE, after: search.after ?? null, search: search.q ?? null, filter, sort: search.sort ?? 'NAME',
-    },
-  });
-  const columns = usePatronColumns();
+  const [state, again] = useQuery({ query: PatronsDocument, variables: { ...matching, first: PAGE, after: search.after ?? null } });
+  const allRows = useAllRows(matching);
 
   return (
-    <Page title={t`Patrons`} keepFocus>
-      <div className="bar">
-        <PatronSearchBox key={search.q} q={search.q ?? ''} autoFocus />
-        <Choice inline label={t`Status`} value={search.status ?? ''} onChange={(status) => go({ status: status || undefined })}
-                options={[{ id: '', label: t`Any` }, ...STATUSES.map((id) => ({ id, label: i18n._(statusWords[id]) }))]} />
-        <Choice inline label={t`Order`} value={search.sort ?? 'NAME'} onChange={(sort) => go({ sort })}
-                options={SORTS.map((id) => ({ id, label: i18n._(sortWords[id]) }))} />
+    <Page title={t`Patrons`} keepFocus actions={(
+      <>
+        <ColumnPicker columns={every} shown={shown} onChange={choose} />
+        <CsvButton name="patrons" rows={async () => [
+          columns.map((column) => column.head),
+          ...(await allRows()).map((row) => columns.map((column) => column.plain(row))),
+        ]} />
+      </>
+    )}>
+      <div className="stack" onKeyDown={intoTheList}>
+        <div className="bar">
+          <PatronSearchBox key={search.q} q={search.q ?? ''} within={search} />
+          <Filters search={search} onChange={go} />
+        </div>
+        <SavedFilters search={search} />
+        {search.group && (
+          <p className="bar end">
+            <Trans>Only members of one group are shown.</Trans>
+            <Button small onPress={() => go({ group: undefined })}><Trans>Show all</Trans></Button>
+          </p>
+        )}
       </div>
       <Answer state={state} retry={again}>
         {({ patrons }) => {
@@ -51,7 +74,7 @@ export default function Patrons() {
           if (rows.length === 0) {
             return (
               <EmptyState title={t`Nobody matches.`}>
-                <Trans>Try the beginning of a name, a whole barcode or a whole e-mail address, or another status.</Trans>
+                <Trans>Try the beginning of a name, a whole barcode or a whole e-mail address, or fewer filters.</Trans>
               </EmptyState>
             );
           }
@@ -59,11 +82,6 @@ export default function Patrons() {
             <>
               <Table label={t`Patrons`} columns={columns} rows={rows} idOf={idOf} />
               <div className="bar end">
-                <CsvButton name="patrons" rows={() => [
-                  [t`Name`, t`Barcode`, t`E-mail`, t`Status`, t`Category`, t`Loans`, t`Overdue`, t`Owes`],
-                  ...rows.map((row) => [row.displayName, row.barcode, row.email, row.status, row.category,
-                    row.openLoanCount, row.overdueLoanCount, row.debtTotal]),
-                ]} />
                 <Pager hasNext={patrons.pageInfo.hasNextPage} isFirst={!patrons.pageInfo.hasPreviousPage}
                        onFirst={() => go({})} onNext={() => go({ after: patrons.pageInfo.endCursor ?? undefined })}>
                   <Trans>{number(patrons.totalCount)} in all</Trans>
@@ -81,33 +99,11 @@ function idOf(row: PatronRowFragment): string {
   return row.id;
 }
 
-function usePatronColumns(): readonly Column<PatronRowFragment>[] {
-  const { t, i18n } = useLingui();
-  const { currency } = useViewer().library;
-  return useMemo(
-    () => [
-      { id: 'name', head: t`Name`, cell: (row) => row.displayName },
-      { id: 'barcode', head: t`Barcode`, cell: (row) => <span className="mono">{row.barcode}</span> },
-      { id: 'status', head: t`Status`, cell: (row) => <PatronChips row={row} /> },
-      { id: 'email', head: t`E-mail`, cell: (row) => row.email && <span className="long">{row.email}</span> },
-      { id: 'category', head: t`Category`, cell: (row) => row.category },
-      { id: 'loans', head: t`Loans`, isNumber: true, cell: (row) => number(row.openLoanCount) },
-      { id: 'overdue', head: t`Overdue`, isNumber: true, cell: (row) => number(row.overdueLoanCount) },
-      { id: 'debt', head: t`Owes`, isNumber: true, cell: (row) => money(row.debtTotal, currency) },
-    ],
-    // The words change with the language.
-    [t, i18n.locale, currency],
-  );
-}
-
-function PatronChips({ row }: { row: PatronRowFragment }) {
-  const { i18n } = useLingui();
-  return (
-    <span className="chips">
-      {row.status !== 'ACTIVE' && <Chip>{i18n._(statusWords[row.status])}</Chip>}
-      {row.status === 'ACTIVE' && (row.blocked
-        ? <Chip tone="danger"><Trans>Blocked</Trans></Chip>
-        : <Chip tone="good"><Trans>Active</Trans></Chip>)}
-    </span>
-  );
+/** From the search box, the arrow down leads to the first row. */
+function intoTheList(event: KeyboardEvent) {
+  const isSearch = event.target instanceof HTMLInputElement && event.target.type === 'search';
+  const first = document.querySelector<HTMLElement>('.table tbody tr');
+  if (event.key !== 'ArrowDown' || !isSearch || !first) return;
+  event.preventDefault();
+  first.focus();
 }

@@ -7,6 +7,9 @@ export const SORTS: readonly PatronSort[] = ['NAME', 'NAME_DESCENDING', 'NEWEST'
 export interface PatronsSearch {
   q?: string;
   status?: PatronStatus;
+  category?: string;
+  branch?: string;
+  cohort?: string;
   group?: string;
   sort?: PatronSort;
   after?: string;
@@ -17,6 +20,9 @@ export function patronsSearch(search: Record<string, unknown>): PatronsSearch {
   return {
     q: text('q'),
     status: STATUSES.find((one) => one === search.status),
+    category: text('category'),
+    branch: text('branch'),
+    cohort: text('cohort'),
     group: text('group'),
     sort: SORTS.find((one) => one === search.sort),
     after: text('after'),

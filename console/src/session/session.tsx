@@ -7,6 +7,7 @@ import { codes, connect, type Connection } from '../graphql/client.ts';
 import { SignOutDocument, ViewerDocument, type Permission, type ViewerQuery } from '../graphql/generated/index.ts';
 import { Failure } from '../ui/Failure.tsx';
 import { Splash } from '../ui/Splash.tsx';
+import { forgetAtSignOut } from './kept.ts';
 
 export type StaffViewer = Extract<ViewerQuery['viewer'], { __typename: 'StaffViewer' }>;
 
@@ -73,6 +74,7 @@ function Viewer({ renew, connection, isSignedIn, children }: {
       renew,
       signOut: async () => {
         await connection.client.mutation(SignOutDocument, {}).toPromise();
+        if (viewer) forgetAtSignOut(viewer.user.id);
         renew();
       },
     }),

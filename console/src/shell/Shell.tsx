@@ -2,6 +2,7 @@
 import { Trans, useLingui } from '@lingui/react/macro';
 import { Link, Outlet, useRouter } from '@tanstack/react-router';
 import { Suspense, useEffect, useState, useSyncExternalStore } from 'react';
+import { useRememberPatrons } from '../patrons/recent.ts';
 import { PasswordAgain } from '../session/PasswordAgain.tsx';
 import { useConnection, useSession } from '../session/session.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -16,6 +17,7 @@ export function Shell() {
   if (!viewer) return <ToLogin />;
   return (
     <div className="shell">
+      <Memory />
       <a className="skip" href="#content"><Trans>Skip to the page</Trans></a>
       <Top />
       <Side />
@@ -26,6 +28,11 @@ export function Shell() {
       <Toasts />
     </div>
   );
+}
+
+function Memory() {
+  useRememberPatrons();
+  return null;
 }
 
 /** To the sign-in, which comes back to here; asked once, for on the way there the address is another already. */
