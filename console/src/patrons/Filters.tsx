@@ -27,12 +27,12 @@ export function Filters({ search, onChange }: { search: PatronsSearch; onChange(
 
   return (
     <>
-      <span className="more-filters">
+      <span className="more-filters no-print">
         <Button aria-expanded={isOpen} onPress={() => setIsOpen(!isOpen)}>
           {used > 0 ? <Trans>Filters ({used})</Trans> : <Trans>Filters</Trans>}
         </Button>
       </span>
-      <div className={isOpen ? 'filters open' : 'filters'}>
+      <div className={isOpen ? 'filters open no-print' : 'filters no-print'}>
         <Choice label={t`Status`} value={search.status ?? ''} onChange={(status) => onChange({ status: status || undefined })}
                 options={[any as { id: '' | (typeof STATUSES)[number]; label: string }, ...STATUSES.map((id) => ({ id, label: i18n._(statusWords[id]) }))]} />
         <Choice label={t`Category`} value={search.category ?? ''} options={options(named)}

@@ -44,7 +44,7 @@ export function usePatronColumns(): readonly PatronColumn[] {
       { id: 'name', head: t`Name`, isFixed: true, plain: (row) => row.displayName, cell: (row) => <PatronLink row={row} /> },
       { id: 'barcode', head: t`Barcode`, plain: (row) => row.barcode, cell: (row) => <span className="mono">{row.barcode}</span> },
       { id: 'status', head: t`Status`, plain: (row) => i18n._(statusWords[row.status]), cell: (row) => <StatusChips row={row} /> },
-      { id: 'email', head: t`E-mail`, plain: (row) => row.email, cell: (row) => row.email && <span className="long">{row.email}</span> },
+      { id: 'email', head: t`E-mail`, plain: (row) => row.email, cell: (row) => row.email && <Email address={row.email} /> },
       { id: 'phone', head: t`Phone`, plain: (row) => row.phone, cell: (row) => row.phone },
       { id: 'category', head: t`Category`, plain: (row) => row.category, cell: (row) => row.category },
       { id: 'branch', head: t`Branch`, plain: (row) => row.branch?.name, cell: (row) => row.branch?.name },
@@ -64,6 +64,12 @@ export function usePatronColumns(): readonly PatronColumn[] {
 
 function PatronLink({ row }: { row: Row }) {
   return <Link to="/patrons/$id" params={{ id: row.id }}>{row.displayName || row.barcode || row.id}</Link>;
+}
+
+/** Breaks before the @ when it must. */
+function Email({ address }: { address: string }) {
+  const at = address.lastIndexOf('@');
+  return <span className="long">{address.slice(0, at)}<wbr />{address.slice(at)}</span>;
 }
 
 export function StatusChips({ row }: { row: Pick<Row, 'status' | 'blocked'> }) {
