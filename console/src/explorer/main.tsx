@@ -23,6 +23,12 @@ query WhoAmI {
 }
 `;
 
+// What was asked may name a patron: it is kept for this tab only, not on the computer.
 createRoot(document.getElementById('explorer')!).render(
-  <GraphiQL fetcher={fetcher} initialQuery={FIRST} defaultEditorToolsVisibility="variables" />,
+  <main>
+    <h1 className="only-heard">Explorer</h1>
+    <GraphiQL fetcher={fetcher} initialQuery={FIRST} storage={sessionStorage} defaultEditorToolsVisibility="variables">
+      <GraphiQL.Logo><a href="/console">PatronGraph</a></GraphiQL.Logo>
+    </GraphiQL>
+  </main>,
 );
