@@ -15,7 +15,7 @@ SEEDS ?= 1
 UPGRADE ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help up console browser test check schema migrate bench wipe torture crashpoints conformance fuzz matrix rolling subscribers lock
+.PHONY: help up console browser screenshots test check schema migrate bench wipe torture crashpoints conformance fuzz matrix rolling subscribers lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,8 +59,11 @@ torture: $(DEV) ## Purge and export under kills, crashes and an adversary (SEEDS
 crashpoints: $(DEV) ## Kill a worker before and after every statement of a purge and of exports
 	$(BIN)/python -m tests.torture.crashpoints
 
-browser: $(BROWSER) ## What staff do in the console, in a real Chromium, in both languages and schemes
+browser: $(BROWSER) console ## What staff do in the console, in a real Chromium (FULL=1: every page in every look)
 	$(BIN)/python -m pytest -n 0 tests/e2e
+
+screenshots: $(BROWSER) console ## Make the pictures of docs/images anew, from the demonstration library
+	DOCS=1 $(BIN)/python -m pytest -n 0 tests/e2e/test_every_page.py
 
 conformance: $(CLIENTS) ## The protocols' own audits and clients against a running API, with their counts
 	$(BIN)/python -m pytest -n 0 -s tests/conformance
