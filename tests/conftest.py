@@ -9,7 +9,6 @@ import fcntl
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 from redis.asyncio import Redis
+from tests import processes
 from tests.fixtures_api import (  # noqa: F401 - fixtures of a running API and worker
     api,
     api_log,
@@ -138,13 +138,7 @@ def _make_template(url: str, marker: Path) -> None:
         server = url.replace("/test_template?", "/postgres?")
         drop = "DROP DATABASE IF EXISTS test_template"
         _wait_for(_execute(server, drop, "CREATE DATABASE test_template"))
-        done = subprocess.run(
-            [sys.executable, "-m", "patrongraph", "migrate"],
-            env=os.environ | Settings(database_url=url).as_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = processes.run("migrate", env=os.environ | Settings(database_url=url).as_environment())
         assert done.returncode == 0, f"patrongraph migrate failed on the template:\n{done.stdout}{done.stderr}"
         _wait_for(_execute(url, EMPTY_TABLES))
         marker.touch()
@@ -245,20 +239,13 @@ RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run_cli(settings: Settings) -> RunCli:
-    """Run `patrongraph …` as a process of its own with this worker's settings; keyword: text for its stdin.
+    """Run `patrongraph …` as a process of its own with this worker's settings; keywords: text for its stdin, variables.
 
     It blocks: from an async test call it as `await asyncio.to_thread(run_cli, …)` when the loop has to go on.
     """
 
-    def run(*args: str, stdin: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "patrongraph", *args],
-            env=os.environ | settings.as_environment() | {"COLUMNS": "160"} | environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+    def run(*args: str, stdin: str = "", **variables: str) -> "subprocess.CompletedProcess[str]":
+        environment = os.environ | settings.as_environment() | {"COLUMNS": "160"} | variables
+        return processes.run(*args, env=environment, given=stdin)
 
     return run

@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,9 @@ from types import ModuleType
 import httpx
 import pytest
 import pytest_asyncio
+from tests import processes
 from tests.clients import Api
+from tests.processes import Running
 from tests.town import Town, make_town
 
 from patrongraph.settings import Settings
@@ -32,13 +33,8 @@ def serving(settings: Settings, log: Path, **changed: str) -> Iterator[str]:
     with socket.socket() as bound, log.open("wb") as out:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "patrongraph", "serve", "--socket-fd", str(bound.fileno())],
-            env=environment,
-            pass_fds=[bound.fileno()],
-            stdout=out,
-            stderr=out,
-        )
+        fd, to = bound.fileno(), out.fileno()
+        process = processes.start("serve", "--socket-fd", str(fd), env=environment, pass_fds=[fd], stdout=to, stderr=to)
         try:
             wait_until_ready(url, process, log)
             yield url
@@ -58,7 +54,7 @@ def api_process(settings: Settings, api_log: Path) -> Iterator[str]:
         yield url
 
 
-def wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_until_ready(url: str, process: Running, log: Path) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         assert process.poll() is None, f"the API ended:\n{log.read_text()}"
@@ -81,16 +77,12 @@ QUICK = {"job_poll_seconds": 0.2, "job_lease_seconds": 2.0, "chunk_loans": 100}
 
 
 @contextmanager
-def working(settings: Settings, log: Path) -> "Iterator[subprocess.Popen[bytes]]":
+def working(settings: Settings, log: Path) -> Iterator[Running]:
     """Run `patrongraph worker`; at the end it is asked to stop, and must."""
     quick = settings.model_copy(update=QUICK)
     with log.open("ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "patrongraph", "worker"],
-            env=os.environ | quick.as_environment(),
-            stdout=out,
-            stderr=out,
-        )
+        environment = os.environ | quick.as_environment()
+        process = processes.start("worker", env=environment, stdout=out.fileno(), stderr=out.fileno())
     try:
         yield process
         assert process.poll() is None, f"the worker ended:\n{log.read_text()}"
@@ -108,7 +100,7 @@ def worker_log(settings: Settings) -> Path:
 
 
 @pytest.fixture(scope="module")
-def worker_process(settings: Settings, worker_log: Path) -> "Iterator[subprocess.Popen[bytes]]":
+def worker_process(settings: Settings, worker_log: Path) -> Iterator[Running]:
     """A worker for the tests of one file; in the files that do not ask for one, jobs stay QUEUED.
 
     It lives on while `database` empties the tables between tests, so a test follows its jobs to their end.

@@ -2,16 +2,17 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import orjson
 import pytest
 import pytest_asyncio
+from tests import processes
+from tests.processes import Running
 from tests.town import Town, wait_until
 
 from patrongraph import db
@@ -61,16 +62,14 @@ def work(quick: Settings) -> RunToEnd:
 
 
 @pytest.fixture
-def start_worker(quick: Settings) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
-    """Start `patrongraph worker` as a process; keyword: variables. All are killed when the test ends."""
-    started: list[subprocess.Popen[bytes]] = []
+def start_worker(quick: Settings) -> Iterator[Callable[..., Running]]:
+    """Start `patrongraph worker` as a process; keywords: its log, variables. All are killed when the test ends."""
+    started: list[Running] = []
 
-    def start(**environment: str) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen(
-            [sys.executable, "-m", "patrongraph", "worker"],
-            env=os.environ | quick.as_environment() | environment,
-            stderr=subprocess.PIPE if environment.get("KEEP_LOG") else subprocess.DEVNULL,
-        )
+    def start(log: Path | str = os.devnull, **variables: str) -> Running:
+        with Path(log).open("ab") as out:
+            environment = os.environ | quick.as_environment() | variables
+            process = processes.start("worker", env=environment, stderr=out.fileno())
         started.append(process)
         return process
 
@@ -78,8 +77,6 @@ def start_worker(quick: Settings) -> Iterator[Callable[..., "subprocess.Popen[by
     for process in started:
         process.kill()
         process.wait()
-        if process.stderr is not None:
-            process.stderr.close()
 
 
 @pytest_asyncio.fixture

@@ -198,7 +198,7 @@ async def test_staff_disabled_before_the_run_purge_nobody(town, work) -> None:
     assert await town.remaining() == ids
 
 
-async def test_a_poison_patron_fails_alone(town, start_worker, until, check) -> None:
+async def test_a_poison_patron_fails_alone(town, start_worker, until, check, tmp_path) -> None:
     ids = await town.patrons(90, loans=3)
     poison = [ids[0], ids[41]]
     await db.rows(
@@ -208,7 +208,7 @@ async def test_a_poison_patron_fails_alone(town, start_worker, until, check) -> 
     await db.rows(POISON)
     await db.rows("CREATE TRIGGER test_poison BEFORE DELETE ON patron FOR EACH ROW EXECUTE FUNCTION test_poison()")
     try:
-        worker = start_worker(KEEP_LOG="1")
+        worker = start_worker(tmp_path / "log")
         job_id = await start_purge(town, 90)
         job = await until(lambda: ended(town, job_id))
     finally:
@@ -218,7 +218,8 @@ async def test_a_poison_patron_fails_alone(town, start_worker, until, check) -> 
     failed = await db.rows("SELECT patron_id, reason FROM job_item WHERE state = 'FAILED' ORDER BY patron_id")
     assert [row["patron_id"] for row in failed] == poison
     worker.terminate()
-    log = (await asyncio.to_thread(worker.communicate))[1].decode()
+    await worker.ended()
+    log = (tmp_path / "log").read_text()
     for row in failed:
         name, number = row["reason"].split()
         assert name == "RaiseError"

@@ -6,12 +6,11 @@ as it does on a full disk.
 
 import os
 import resource
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests import processes
 from tests.clients import Api
 from tests.exported import content_of
 from tests.fixtures_api import QUICK
@@ -33,12 +32,8 @@ def cramped_worker(settings: Settings, database: object) -> Iterator[Path]:
     """A worker that cannot write large files; its log."""
     log = settings.data_dir.parent / "cramped-worker.log"
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "patrongraph", "worker"],
-            env=os.environ | settings.model_copy(update=QUICK).as_environment(),
-            stdout=out,
-            stderr=out,
-        )
+        environment = os.environ | settings.model_copy(update=QUICK).as_environment()
+        process = processes.start("worker", env=environment, stdout=out.fileno(), stderr=out.fileno())
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
     yield log
     process.terminate()

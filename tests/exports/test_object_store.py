@@ -4,13 +4,12 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
+from tests import processes
 from tests.clients import Api
 from tests.exported import add_export, content_of
 from tests.exports.s3 import S3, in_bucket, s3_server
@@ -55,10 +54,8 @@ def bucket_api(s3: S3, settings: Settings) -> Iterator[str]:
     with socket.socket() as bound, log.open("wb") as out:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "patrongraph", "serve", "--socket-fd", str(bound.fileno())],
-            env=os.environ | in_bucket(settings).as_environment(), pass_fds=[bound.fileno()], stdout=out, stderr=out,
-        )  # fmt: skip
+        fd, to, environment = bound.fileno(), out.fileno(), os.environ | in_bucket(settings).as_environment()
+        process = processes.start("serve", "--socket-fd", str(fd), env=environment, pass_fds=[fd], stdout=to, stderr=to)
         try:
             wait_until_ready(url, process, log)
             yield url
@@ -100,11 +97,9 @@ async def test_a_worker_writes_there_and_the_command_reads_it(api: Api, town: To
     log = settings.data_dir.parent / "bucket-worker.log"
     output = tmp_path / "all.ndjson"
     with working(in_bucket(settings), log):
-        command = [sys.executable, "-m", "patrongraph", "export", "NORTH", "--all", "--output", str(output)]
+        command = ["export", "NORTH", "--all", "--output", str(output)]
         environment = os.environ | in_bucket(settings).as_environment()
-        done = await asyncio.to_thread(
-            subprocess.run, command, env=environment, capture_output=True, text=True, timeout=100, check=False
-        )
+        done = await asyncio.to_thread(processes.run, *command, env=environment)
     assert done.returncode == 0, done.stderr
     assert [orjson.loads(line)["identity"]["firstName"] for line in output.read_bytes().splitlines()] == [
         "First1", "First2", "First3",
@@ -144,10 +139,8 @@ async def test_a_worker_killed_while_it_uploads_leaves_nothing_to_fetch_and_the_
     quick = in_bucket(settings).model_copy(update=QUICK)
     log = settings.data_dir.parent / "killed-worker.log"
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "patrongraph", "worker"],
-            env=os.environ | quick.as_environment(), stdout=out, stderr=out,
-        )  # fmt: skip
+        environment = os.environ | quick.as_environment()
+        process = processes.start("worker", env=environment, stdout=out.fileno(), stderr=out.fileno())
     try:
         await wait_until(lambda: asyncio.to_thread(stored.uploads))
     finally:

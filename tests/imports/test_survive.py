@@ -174,7 +174,7 @@ END $$
 """
 
 
-async def test_a_poison_row_is_rejected_alone(town, start_worker, until) -> None:
+async def test_a_poison_row_is_rejected_alone(town, start_worker, until, tmp_path) -> None:
     ids = await pupils(town, 60)
     bad = [ids[0], ids[33]]
     await db.rows("UPDATE patron SET username = 'poison' || id WHERE id = ANY($1::bigint[]) RETURNING id", bad)
@@ -183,7 +183,7 @@ async def test_a_poison_row_is_rejected_alone(town, start_worker, until) -> None
     await db.rows("CREATE TRIGGER test_poison BEFORE UPDATE ON patron FOR EACH ROW EXECUTE FUNCTION test_poison()")
     try:
         job_id = await take_in(town, status_file(**dict.fromkeys(names, "FALSE")))
-        worker = start_worker(KEEP_LOG="1")
+        worker = start_worker(tmp_path / "log")
         job = await until(lambda: ended(town, job_id))
     finally:
         await db.rows("DROP TRIGGER test_poison ON patron")
@@ -195,7 +195,8 @@ async def test_a_poison_row_is_rejected_alone(town, start_worker, until) -> None
     found = await rejections(job_id)
     assert [(line, column, code) for line, column, code, _ in found] == [(2, "", "FAILED"), (35, "", "FAILED")]
     worker.terminate()
-    log = (await asyncio.to_thread(worker.communicate))[1].decode()
+    await worker.ended()
+    log = (tmp_path / "log").read_text()
     for *_, reason in found:
         words = reason.split()
         assert words[:5] == ["could", "not", "be", "applied:", "RaiseError"]

@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from types import ModuleType
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests import processes
 from tests.clients import Api
 from tests.fixtures_api import wait_until_ready
 
@@ -65,13 +64,8 @@ def serving(settings: Settings, log: Path, **variables: str) -> Iterator[Api]:
     """Run an API of one's own with other variables; at the end it must stop in order."""
     with socket.socket() as bound, log.open("wb") as out:
         bound.bind(("127.0.0.1", 0))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "patrongraph", "serve", "--socket-fd", str(bound.fileno())],
-            env=os.environ | settings.as_environment() | variables,
-            pass_fds=[bound.fileno()],
-            stdout=out,
-            stderr=out,
-        )
+        fd, to, environment = bound.fileno(), out.fileno(), os.environ | settings.as_environment() | variables
+        process = processes.start("serve", "--socket-fd", str(fd), env=environment, pass_fds=[fd], stdout=to, stderr=to)
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
     try:
         wait_until_ready(url, process, log)

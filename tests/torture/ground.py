@@ -17,6 +17,7 @@ import asyncpg
 import psutil
 from pydantic import SecretStr
 from redis import Redis
+from tests import processes
 from tests.clients import Api
 
 from patrongraph import db, migrate
@@ -48,20 +49,21 @@ class Kept:
     starts: int = 0
     kills: int = 0
     alone: int = 0
-    process: "asyncio.subprocess.Process | None" = None
+    process: "processes.Running | None" = None
     stopping: bool = False
     restarting: bool = False
 
     async def keep(self) -> None:
         """Run it until stopping is set; its stdin is a pipe of ours, so that it never outlives us."""
         while not self.stopping:
-            with self.log.open("ab") as log:
-                self.process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", *self.words, "--stop-with-stdin", env=os.environ | self.environment,
-                    stdin=asyncio.subprocess.PIPE, stdout=log, stderr=log, pass_fds=self.pass_fds,
+            stdin, held = os.pipe()
+            with self.log.open("ab") as log, os.fdopen(stdin), os.fdopen(held, "w"):
+                self.process = processes.start(
+                    *self.words, "--stop-with-stdin", env=os.environ | self.environment,
+                    stdin=stdin, stdout=log.fileno(), stderr=log.fileno(), pass_fds=self.pass_fds,
                 )  # fmt: skip
-            self.starts += 1
-            code = await self.process.wait()
+                self.starts += 1
+                code = await self.process.ended()
             if not (self.stopping or self.restarting) and code != -signal.SIGKILL:
                 self.alone += 1
                 await asyncio.sleep(0.2)
@@ -81,7 +83,7 @@ class Kept:
             return None
         self.restarting = True
         asked.terminate()
-        code = await asked.wait()
+        code = await asked.ended()
         while self.starts == before:
             await asyncio.sleep(0.02)
         self.restarting = False
@@ -165,7 +167,7 @@ class Ground:
             await db.close_pools()
 
     def start(self, name: str, *words: str, pass_fds: tuple[int, ...] = (), **environment: str) -> Kept:
-        """Keep `python -m words` running with the settings in its environment."""
+        """Keep `patrongraph words` running with the settings in its environment."""
         log = self.folder / "log" / f"{name}.log"
         kept = Kept(name, words, self.settings.as_environment() | environment, log, pass_fds)
         self.kept[kept] = asyncio.create_task(kept.keep())
@@ -173,7 +175,7 @@ class Ground:
 
     def start_worker(self, name: str, **environment: str) -> Kept:
         """Keep a worker running."""
-        return self.start(name, "patrongraph", "worker", **environment)
+        return self.start(name, "worker", **environment)
 
     async def run(self, *words: str) -> str:
         """Run `patrongraph words` with the settings in its environment; return what it printed when it failed."""
@@ -198,7 +200,7 @@ class Ground:
         listening.listen(128)
         self.listening.append(listening)
         fd = listening.fileno()
-        self.start(name, "patrongraph", "serve", "--socket-fd", str(fd), pass_fds=(fd,))
+        self.start(name, "serve", "--socket-fd", str(fd), pass_fds=(fd,))
         return Api(f"http://127.0.0.1:{listening.getsockname()[1]}", token)
 
     async def restart_postgres(self, number: signal.Signals) -> None:

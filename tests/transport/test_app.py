@@ -4,12 +4,11 @@ import asyncio
 import json
 import os
 import socket
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest_asyncio
+from tests import processes
 from tests.clients import MODERN, sse
 from tests.exported import add_export
 from tests.fixtures_api import wait_until_ready, working
@@ -105,16 +104,11 @@ async def test_migrations_that_lack_make_it_unready(api, database):
     )
 
 
-def start(settings, log: Path, **changed: str) -> "tuple[str, subprocess.Popen[bytes]]":
+def start(settings, log: Path, **changed: str) -> tuple[str, processes.Running]:
     with socket.socket() as bound, log.open("wb") as out:
         bound.bind(("127.0.0.1", 0))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "patrongraph", "serve", "--socket-fd", str(bound.fileno())],
-            env=os.environ | settings.as_environment() | changed,
-            pass_fds=[bound.fileno()],
-            stdout=out,
-            stderr=out,
-        )
+        fd, to, environment = bound.fileno(), out.fileno(), os.environ | settings.as_environment() | changed
+        process = processes.start("serve", "--socket-fd", str(fd), env=environment, pass_fds=[fd], stdout=to, stderr=to)
         return f"http://127.0.0.1:{bound.getsockname()[1]}", process
 
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest_asyncio
 from pydantic import SecretStr
+from tests import processes
 from tests.clients import Api
 from tests.fixtures_api import QUICK, wait_until_ready
 from tests.wipe import places
@@ -39,15 +39,7 @@ class House:
 
     async def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run `patrongraph …` on this installation."""
-        return await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "patrongraph", *words],
-            env=self.environment | {"COLUMNS": "160"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return await asyncio.to_thread(processes.run, *words, env=self.environment | {"COLUMNS": "160"})
 
     async def search(self, needles: list[Needle]) -> places.Found:
         """Look everywhere."""
@@ -63,11 +55,11 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 @contextmanager
-def process(settings: Settings, name: str, *words: str, keep: int | None = None) -> Iterator["subprocess.Popen[bytes]"]:
+def process(settings: Settings, name: str, *words: str, keep: int | None = None) -> Iterator[processes.Running]:
     """Run `patrongraph …` until the block ends, its output in the installation's log folder."""
     with (settings.data_dir / "log" / f"{name}.log").open("ab") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "patrongraph", *words], env=environment(settings), stdout=log, stderr=log,
+        child = processes.start(
+            *words, env=environment(settings), stdout=log.fileno(), stderr=log.fileno(),
             pass_fds=[] if keep is None else [keep],
         )  # fmt: skip
     try:
