@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { filterName, savedFilters } from '../src/patrons/filters.ts';
 import { withFirst } from '../src/patrons/lists.ts';
 import { mayBeBarcode, Scan } from '../src/patrons/scan.ts';
+import { patronsSearch } from '../src/patrons/search.ts';
 
 function typed(text: string, apart: number): (string | undefined)[] {
   const scan = new Scan();
@@ -56,4 +57,9 @@ test('a filter is known by what it says, not by the order of its parts', () => {
   const saved = [{ name: 'Leavers', search: { category: 'Pupil', status: 'INACTIVE' as const } }];
   assert.equal(filterName(saved, { status: 'INACTIVE', category: 'Pupil', q: 'berg', after: 'x' }), 'Leavers');
   assert.equal(filterName(saved, { status: 'INACTIVE' }), undefined);
+});
+
+test('a mangled address still opens: what it cannot say is dropped', () => {
+  const read = patronsSearch({ q: 12, status: 'GONE', branch: 'brn_3', cohort: 'x', group: '', sort: 'NEWEST', other: 'y' });
+  assert.deepEqual(JSON.parse(JSON.stringify(read)), { q: '12', branch: 'brn_3', sort: 'NEWEST' });
 });

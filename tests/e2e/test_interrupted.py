@@ -3,16 +3,16 @@
 import asyncio
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
+from tests import processes
 from tests.e2e.conftest import Desk, listen
 from tests.erasure.support import purge_all
 from tests.fixtures_api import wait_until_ready, working
+from tests.processes import Running
 from tests.town import Town, wait_until
 
 from patrongraph import db
@@ -28,16 +28,14 @@ class MortalApi:
         self.bound = socket.socket()
         self.bound.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.bound.getsockname()[1]}"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Running | None = None
 
     def start(self) -> None:
+        fd = self.bound.fileno()
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "patrongraph", "serve", "--socket-fd", str(self.bound.fileno())],
-                env=self.environment,
-                pass_fds=[self.bound.fileno()],
-                stdout=out,
-                stderr=out,
+            to = out.fileno()
+            self.process = processes.start(
+                "serve", "--socket-fd", str(fd), env=self.environment, pass_fds=[fd], stdout=to, stderr=to
             )
         wait_until_ready(self.url, self.process, self.log)
 

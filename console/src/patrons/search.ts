@@ -17,13 +17,14 @@ export interface PatronsSearch {
 
 export function patronsSearch(search: Record<string, unknown>): PatronsSearch {
   const text = (name: string) => (search[name] === undefined || search[name] === '' ? undefined : String(search[name]));
+  const id = (name: string) => (/^[a-z]+_\d+$/.test(text(name) ?? '') ? text(name) : undefined);
   return {
     q: text('q'),
     status: STATUSES.find((one) => one === search.status),
     category: text('category'),
-    branch: text('branch'),
-    cohort: text('cohort'),
-    group: text('group'),
+    branch: id('branch'),
+    cohort: id('cohort'),
+    group: id('group'),
     sort: SORTS.find((one) => one === search.sort),
     after: text('after'),
   };
