@@ -24,6 +24,13 @@ test('what was typed slowly before a scan is no part of it, and a few quick keys
   assert.equal(typed('21\n', 5).at(-1), undefined);
 });
 
+test('a hitch in the middle of a scan cuts nothing off', () => {
+  const scan = new Scan();
+  scan.push('2', 0);
+  [...'1000000000102'].forEach((key, at) => scan.push(key, 300 + at * 8));
+  assert.equal(scan.push('Enter', 410), '21000000000102');
+});
+
 test('a scan ends: the next begins empty', () => {
   const scan = new Scan();
   [...'11111'].forEach((key, at) => scan.push(key, at));

@@ -1,25 +1,30 @@
 // A barcode scanner is a very fast keyboard that ends with Enter.
 
-/** Most milliseconds between two keys of a scanner; people are slower. */
-const FAST = 40;
+/** Milliseconds a key, over the whole scan; people take twice that. A single hitch in between is no matter. */
+const FAST = 50;
+/** A pause after which what is typed is something new. Shorter ones never cut a barcode in two. */
+const PAUSE = 500;
 const SHORTEST = 5;
 
 /** Tells a scan from typing, key by key. */
 export class Scan {
   #text = '';
+  #first = 0;
   #last = -Infinity;
 
   /** Returns the scanned text when `key` is the Enter that ends a scan. `at` is in milliseconds. */
   push(key: string, at: number): string | undefined {
-    const isFast = at - this.#last <= FAST;
+    if (key !== 'Enter' && key.length !== 1) return undefined;
+    if (at - this.#last > PAUSE) this.#text = '';
+    if (this.#text === '') this.#first = at;
     this.#last = at;
-    if (key === 'Enter') {
-      const text = this.#text;
-      this.#text = '';
-      return isFast && text.length >= SHORTEST ? text : undefined;
+    if (key !== 'Enter') {
+      this.#text += key;
+      return undefined;
     }
-    if (key.length === 1) this.#text = isFast ? this.#text + key : key;
-    return undefined;
+    const text = this.#text;
+    this.#text = '';
+    return text.length >= SHORTEST && at - this.#first <= FAST * text.length ? text : undefined;
   }
 }
 
