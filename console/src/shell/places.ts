@@ -1,0 +1,15 @@
+// The places of the menu, in the order of a day's work. A page that a viewer may not see is not offered.
+import type { MessageDescriptor } from '@lingui/core';
+import { msg } from '@lingui/core/macro';
+import type { Permission } from '../graphql/generated/index.ts';
+
+export interface Place {
+  to: string;
+  name: MessageDescriptor;
+  permission?: Permission;
+}
+
+export const places: readonly Place[] = [
+  { to: '/', name: msg`Start` },
+  { to: '/patrons', name: msg`Patrons`, permission: 'PATRONS_VIEW' },
+];

@@ -1,0 +1,5 @@
+import type { Messages } from '@lingui/core';
+
+const parts = import.meta.glob<{ messages: Messages }>('../*/locales/sv.po', { eager: true });
+
+export const messages: Messages = Object.assign({}, ...Object.values(parts).map((part) => part.messages));

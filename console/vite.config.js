@@ -1,0 +1,34 @@
+import babel from '@rolldown/plugin-babel';
+import { lingui, linguiTransformerBabelPreset } from '@lingui/vite-plugin';
+import optimizeLocales from '@react-aria/optimize-locales-plugin';
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+// The API to develop against: patrongraph up.
+const api = process.env.PATRONGRAPH_URL ?? 'http://127.0.0.1:8000';
+const toApi = { target: api, changeOrigin: true, ws: true };
+
+export default defineConfig({
+  base: '/console/',
+  plugins: [
+    { ...optimizeLocales.vite({ locales: ['en-US', 'en-GB', 'sv-SE'] }), enforce: 'pre' },
+    babel({ presets: [linguiTransformerBabelPreset()] }),
+    react(),
+    lingui({ failOnMissing: true, failOnCompileError: true }),
+  ],
+  build: {
+    outDir: '../src/patrongraph/console_assets',
+    emptyOutDir: true,
+    target: 'es2023',
+    assetsInlineLimit: 0, // a data: address would need a wider Content-Security-Policy
+    manifest: 'manifest.json',
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 5000,
+    rolldownOptions: {
+      checks: { moduleLevelDirective: false },
+      input: ['index.html', 'explorer.html'],
+    },
+  },
+  server: { proxy: { '/graphql': toApi, '/exports': toApi, '/jobs': toApi, '/statistics': toApi, '/patrons': toApi } },
+});

@@ -1,0 +1,24 @@
+"""Every page of the console that is walked in both languages, both schemes and two widths: a page is a line here."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Address:
+    """`path` may name the demonstration library's {patron}, who leads a family, with loans and debts."""
+
+    name: str
+    path: str
+    in_docs: bool = False
+    """Whether `make screenshots` puts a picture of it into docs/images."""
+
+
+ADDRESSES = (
+    Address("start", "/", in_docs=True),
+    Address("patrons", "/patrons", in_docs=True),
+    Address("patrons-nobody", "/patrons?q=nobody&status=INACTIVE"),
+    Address("patrons-filtered", "/patrons?status=INACTIVE&sort=NEWEST"),
+    Address("patron", "/patrons/{patron}/data"),
+    Address("patron-of-nobody", "/patrons/pat_999999999/data"),
+    Address("nothing-here", "/no/such/page"),
+)
