@@ -6,7 +6,7 @@ import { defineConfig } from 'vite';
 
 // The API to develop against: patrongraph up.
 const api = process.env.PATRONGRAPH_URL ?? 'http://127.0.0.1:8000';
-const toApi = { target: api, changeOrigin: true, ws: true };
+const toApi = { target: api, ws: true };
 
 export default defineConfig({
   base: '/console/',
@@ -30,5 +30,7 @@ export default defineConfig({
       input: ['index.html', 'explorer.html'],
     },
   },
+  // The explorer's editor has workers that Vite cannot bundle ahead; while developing, the console alone is.
+  optimizeDeps: { entries: ['index.html'] },
   server: { proxy: { '/graphql': toApi, '/exports': toApi, '/jobs': toApi, '/statistics': toApi, '/patrons': toApi } },
 });

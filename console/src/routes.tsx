@@ -40,6 +40,13 @@ const patrons = createRoute({
   component: guarded('PATRONS_VIEW', () => import('./patrons/Patrons.tsx')),
 });
 
+const newPatron = createRoute({
+  getParentRoute: () => shell,
+  path: '/patrons/new',
+  validateSearch: (search): { cloneFrom?: string } => (search.cloneFrom ? { cloneFrom: String(search.cloneFrom) } : {}),
+  component: guarded('PATRONS_CREATE', () => import('./patron/NewPatron.tsx')),
+});
+
 const patron = createRoute({
   getParentRoute: () => shell,
   path: '/patrons/$id',
@@ -65,7 +72,7 @@ const patronTabs = [
 const elsewhere = createRoute({ getParentRoute: () => shell, path: '$', component: NotHere });
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, shell.addChildren([home, patrons, patron.addChildren(patronTabs), elsewhere])]),
+  routeTree: root.addChildren([login, shell.addChildren([home, patrons, newPatron, patron.addChildren(patronTabs), elsewhere])]),
   basepath: '/console',
   defaultPreload: false,
   scrollRestoration: true,

@@ -19,6 +19,8 @@ ADDRESSES = (
     Address("patrons-nobody", "/patrons?q=nobody&status=INACTIVE"),
     Address("patrons-filtered", "/patrons?status=INACTIVE&sort=NEWEST"),
     Address("patron", "/patrons/{patron}/data"),
+    Address("patron-new", "/patrons/new"),
+    Address("patron-clone", "/patrons/new?cloneFrom={patron}"),
     Address("patron-of-nobody", "/patrons/pat_999999999/data"),
     Address("nothing-here", "/no/such/page"),
 )

@@ -1,9 +1,11 @@
 // The frame of a patron's page: who it is, what stands in the way of service, what is owed, and the tabs.
 import { Trans, useLingui } from '@lingui/react/macro';
 import { Outlet, useParams } from '@tanstack/react-router';
-import { Suspense } from 'react';
+import { Suspense, useEffect } from 'react';
 import { useQuery } from 'urql';
-import { PatronDocument, PatronHeadFragmentDoc, unmask, type PatronQuery } from '../graphql/generated/index.ts';
+import {
+  PatronDocument, PatronGroupDebtDocument, PatronHeadFragmentDoc, unmask, type PatronQuery,
+} from '../graphql/generated/index.ts';
 import { useMay, useViewer } from '../session/session.tsx';
 import { Answer } from '../ui/Answer.tsx';
 import { EmptyState } from '../ui/EmptyState.tsx';
@@ -14,12 +16,13 @@ import { money } from '../words/format.ts';
 import { PatronChips } from './PatronChips.tsx';
 import './patron.css';
 import { usePatronTabs } from './tabs.ts';
+import { useFresh } from './useFresh.ts';
 
 export default function Patron() {
   const { t } = useLingui();
   const { id } = useParams({ from: '/shell/patrons/$id' });
-  const mayTotal = useMay('GROUPS_VIEW_TOTALS');
-  const [state, again] = useQuery({ query: PatronDocument, variables: { id, mayTotal } });
+  const [state, again] = useQuery({ query: PatronDocument, variables: { id } });
+  useFresh(again);
   const head = unmask(PatronHeadFragmentDoc, state.data?.patron);
   return (
     <Page title={head?.displayName || head?.barcode || t`Patron`} key={id}>
@@ -38,6 +41,14 @@ function Frame({ patron }: { patron: NonNullable<PatronQuery['patron']> }) {
   const { t } = useLingui();
   const head = unmask(PatronHeadFragmentDoc, patron);
   const { currency } = useViewer().library;
+  const mayTotal = useMay('GROUPS_VIEW_TOTALS');
+  const isAsked = mayTotal && patron.group !== null;
+  const [{ data: total }, again] = useQuery({ query: PatronGroupDebtDocument, variables: { id: head.id }, pause: !isAsked });
+  useEffect(() => {
+    if (isAsked) again({ requestPolicy: 'cache-and-network' });
+    // What the patron owes is a part of what the group owes.
+  }, [isAsked, again, head.debtTotal]);
+  const groupDebt = patron.group && total?.patron?.group?.totals.debt;
   const tabs = usePatronTabs(head.id, {
     loans: head.openLoanCount,
     reservations: head.openReservationCount,
@@ -51,9 +62,9 @@ function Frame({ patron }: { patron: NonNullable<PatronQuery['patron']> }) {
         <PatronChips head={head} />
         <dl className="sums">
           <div><dt><Trans>Owes</Trans></dt><dd>{money(head.debtTotal, currency)}</dd></div>
-          {patron.group?.totals && (
+          {groupDebt && (
             <div title={t`For information: what a group owes blocks nobody.`}>
-              <dt><Trans>The group owes</Trans></dt><dd>{money(patron.group.totals.debt, currency)}</dd>
+              <dt><Trans>The group owes</Trans></dt><dd>{money(groupDebt, currency)}</dd>
             </div>
           )}
         </dl>

@@ -26,7 +26,7 @@ export function PatronChips({ head }: { head: PatronHeadFragment }) {
             : <Trans>Blocked by debt</Trans>}
         </Chip>
       )}
-      {head.expired && <Chip tone="warn"><Trans>Expired</Trans></Chip>}
+      {head.expired && <Chip tone="warn"><Trans context="account">Expired</Trans></Chip>}
       {head.protected && <Chip tone="accent"><Trans>Protected</Trans></Chip>}
     </span>
   );

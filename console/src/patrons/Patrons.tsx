@@ -1,8 +1,9 @@
 import { Trans, useLingui } from '@lingui/react/macro';
-import { useNavigate, useSearch } from '@tanstack/react-router';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useMemo, type KeyboardEvent } from 'react';
 import { useQuery } from 'urql';
 import { PatronRowFragmentDoc, PatronsDocument, unmask, type PatronRowFragment } from '../graphql/generated/index.ts';
+import { Can } from '../session/session.tsx';
 import { Answer } from '../ui/Answer.tsx';
 import { Button } from '../ui/Button.tsx';
 import { ColumnPicker } from '../ui/ColumnPicker.tsx';
@@ -48,6 +49,9 @@ export default function Patrons() {
   return (
     <Page title={t`Patrons`} keepFocus actions={(
       <>
+        <Can permission="PATRONS_CREATE">
+          <Link to="/patrons/new" className="button primary"><Trans>Register a patron</Trans></Link>
+        </Can>
         <ColumnPicker columns={every} shown={shown} onChange={choose} />
         <CsvButton name="patrons" rows={async () => [
           columns.map((column) => column.head),

@@ -5,7 +5,12 @@ import { problemWords } from '../words/problems.ts';
 import { Failure } from './Failure.tsx';
 
 /** A refusal in the viewer's language, heard when it appears; shows nothing when there is none. */
-export function ProblemNotice({ problem, error }: { problem: Problem | undefined; error?: CombinedError | undefined }) {
+export function ProblemNotice({ problem, error, isUnderFields = false }: {
+  problem: Problem | undefined;
+  error?: CombinedError | undefined;
+  /** The form shows under each field what is wrong with it; the notice need not repeat that. */
+  isUnderFields?: boolean;
+}) {
   const { i18n } = useLingui();
   if (error) return <Failure error={error} />;
   if (!problem) return null;
@@ -13,7 +18,7 @@ export function ProblemNotice({ problem, error }: { problem: Problem | undefined
   return (
     <div className="notice warn" role="alert">
       <strong>{words ? i18n._(words) : problem.message}</strong>
-      {'fields' in problem && <ul>{problem.fields.map((one) => <li key={one.field}>{one.message}</li>)}</ul>}
+      {'fields' in problem && !isUnderFields && <ul>{problem.fields.map((one) => <li key={one.field}>{one.message}</li>)}</ul>}
       {words && i18n.locale === 'en' && problem.__typename !== 'InvalidInput' && problem.message !== i18n._(words) && (
         <p className="soft">{problem.message}</p>
       )}
