@@ -1,7 +1,10 @@
 // Every address of the console. A page is one line here, and a place in shell/places.ts when it belongs in the menu.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { lazy, type ComponentType } from 'react';
+import { activitySearch } from './activity/search.ts';
+import { DEBT_STATES, listSearch, LOAN_STATES, RESERVATION_STATES } from './circulation/search.ts';
 import type { Permission } from './graphql/generated/index.ts';
+import { groupSearch } from './groups/search.ts';
 import { patronsSearch } from './patrons/search.ts';
 import { Login } from './session/Login.tsx';
 import { useMay } from './session/session.tsx';
@@ -66,6 +69,36 @@ const patronTabs = [
     getParentRoute: () => patron,
     path: '/data',
     component: lazyRouteComponent(() => import('./patron/PatronData.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => patron,
+    path: '/loans',
+    validateSearch: listSearch(LOAN_STATES),
+    component: lazyRouteComponent(() => import('./circulation/Loans.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => patron,
+    path: '/reservations',
+    validateSearch: listSearch(RESERVATION_STATES),
+    component: lazyRouteComponent(() => import('./circulation/Reservations.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => patron,
+    path: '/debts',
+    validateSearch: listSearch(DEBT_STATES),
+    component: lazyRouteComponent(() => import('./circulation/Debts.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => patron,
+    path: '/group',
+    validateSearch: groupSearch,
+    component: lazyRouteComponent(() => import('./groups/Group.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => patron,
+    path: '/activity',
+    validateSearch: activitySearch,
+    component: guarded('AUDIT_VIEW', () => import('./activity/Activity.tsx')),
   }),
 ] as const;
 

@@ -21,6 +21,12 @@ ADDRESSES = (
     Address("patron", "/patrons/{patron}/data"),
     Address("patron-new", "/patrons/new"),
     Address("patron-clone", "/patrons/new?cloneFrom={patron}"),
+    Address("patron-loans", "/patrons/{patron}/loans"),
+    Address("patron-loans-returned", "/patrons/{patron}/loans?state=CLOSED"),
+    Address("patron-reservations", "/patrons/{patron}/reservations?state=ALL"),
+    Address("patron-debts", "/patrons/{patron}/debts?state=ALL"),
+    Address("patron-group", "/patrons/{patron}/group"),
+    Address("patron-activity", "/patrons/{patron}/activity"),
     Address("patron-of-nobody", "/patrons/pat_999999999/data"),
     Address("nothing-here", "/no/such/page"),
 )

@@ -96,6 +96,29 @@ async def test_every_missing_permission_is_named_at_once(door: Door) -> None:
     ]
 
 
+WITHOUT_TOTALS = (
+    "query($with: Boolean! = false) { library { code } ...one ...both @include(if: $with) ... @skip(if: $with) { viewer"
+    " { __typename } } } fragment one on Query { patrons(first: 1) { edges { node { group { id"
+    " totals @include(if: $with) { debt } } } } } } fragment both on Query { roles { name } }"
+)
+
+
+async def test_what_is_left_out_needs_no_permission_and_what_is_left_in_does(door: Door) -> None:
+    who = actor(NORTH, Permission.PATRONS_VIEW)
+    for left_out in ({}, {"with": False}):
+        data = await door.data(WITHOUT_TOTALS, who, left_out)
+        assert set(data) == {"library", "patrons", "viewer"}
+        assert all(set(edge["node"]["group"] or {"id": 0}) == {"id"} for edge in data["patrons"]["edges"])
+    status, codes, errors = await door.refused(WITHOUT_TOTALS, who, {"with": True})
+    assert (status, set(codes)) == (403, {"FORBIDDEN"})
+    assert [error["extensions"]["field"] for error in errors] == ["PatronGroup.totals", "Query.roles"]
+    await door.is_refused(403, "FORBIDDEN", "{ roles @include(if: true) { name } }", who)
+    await door.is_refused(403, "FORBIDDEN", "{ roles @include(if: false) { name } ... { roles { name } } }", who)
+    assert await door.data("{ roles @include(if: false) { name } library { code } }", who) == {
+        "library": data["library"]
+    }
+
+
 @pytest.mark.parametrize("query", ["{ __schema { description } }", '{ __type(name: "Patron") { name } }'])
 async def test_anonymous_may_not_look_at_the_schema(door: Door, query: str) -> None:
     await door.is_refused(401, "UNAUTHENTICATED", query, ANONYMOUS)

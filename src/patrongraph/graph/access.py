@@ -1,6 +1,6 @@
 """Permissions and limits are checked on the whole operation before anything runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     get_named_type,
     is_composite_type,
@@ -25,7 +26,7 @@ from patrongraph.context import Actor, ActorKind
 from patrongraph.graph.arguments import NO_VARIABLES, FieldArguments
 from patrongraph.graph.declare import Many, Pages, RootRows
 from patrongraph.graph.errors import too_much
-from patrongraph.graph.selection import Fragments, declaration_of
+from patrongraph.graph.selection import Fragments, declaration_of, included
 from patrongraph.permissions import Patrons, Permission, Public, Requires
 from patrongraph.settings import Settings
 
@@ -40,6 +41,9 @@ Cost = Callable[[VariableValues], int]
 """Rows that an operation may touch, by its variables."""
 Costs = Callable[[VariableValues], tuple[int, int]]
 """Rows for each row of the list that a selection belongs to, and rows once for that list (its totalCount)."""
+
+Refused = Callable[[VariableValues], list[GraphQLError]]
+"""Permissions that are missing for what @skip and @include leave in, by the variables."""
 
 
 def too_many_directives(document: DocumentNode, most: int) -> GraphQLError | None:
@@ -61,6 +65,7 @@ class Checked:
     """What the walk over one operation found."""
 
     errors: list[GraphQLError]
+    refused: Refused
     cost: Cost
     introspects: bool
 
@@ -74,6 +79,8 @@ class Walk:
         self._actor = actor
         self._settings = settings
         self._refused: dict[tuple[str, Permission], GraphQLError] = {}
+        self._conditions: list[SelectionNode] = []
+        self._conditional: dict[Hashable, tuple[list[SelectionNode], GraphQLError]] = {}
         self._limits: dict[str, GraphQLError] = {}
         self._aliases = 0
         self._size = 0
@@ -93,8 +100,15 @@ class Walk:
         def cost(variables: VariableValues) -> int:
             return sum(costs(variables)) if constant is None else constant
 
+        def refused(variables: VariableValues) -> list[GraphQLError]:
+            return [
+                error
+                for conditions, error in self._conditional.values()
+                if all(included(node, variables) for node in conditions)
+            ]
+
         errors = [*self._limits.values(), *self._refused.values()]
-        return Checked(errors, cost, self._introspects)
+        return Checked(errors, refused, cost, self._introspects)
 
     def _selections(self, type_: Any, selections: SelectionSetNode, depth: int, *, is_root: bool = False) -> Costs:
         most = self._settings.max_depth
@@ -109,22 +123,29 @@ class Walk:
                 words = f"at least {self._size} fields and fragments, each counted wherever it is put in"
                 self._limit("fields", words, self._size, self._settings.max_fields, node)
                 return _free
-            if isinstance(node, FieldNode):
-                costs.append(self._field(type_, node, depth, is_root))
-            elif isinstance(node, InlineFragmentNode):
-                condition = node.type_condition
-                inner = self._schema.get_type(condition.name.value) if condition else type_
-                costs.append(self._selections(inner, node.selection_set, depth, is_root=is_root))
-            elif isinstance(node, FragmentSpreadNode):
-                fragment = self._fragments[node.name.value]
-                inner = self._schema.get_type(fragment.type_condition.name.value)
-                costs.append(self._selections(inner, fragment.selection_set, depth, is_root=is_root))
+            if node.directives:
+                self._conditions.append(node)
+            costs.append(self._selection(type_, node, depth, is_root))
+            if node.directives:
+                self._conditions.pop()
 
         def together(variables: VariableValues) -> tuple[int, int]:
             found = [cost(variables) for cost in costs]
             return sum(rows for rows, _ in found), sum(once for _, once in found)
 
         return together
+
+    def _selection(self, type_: Any, node: SelectionNode, depth: int, is_root: bool) -> Costs:
+        if isinstance(node, FieldNode):
+            return self._field(type_, node, depth, is_root)
+        if isinstance(node, InlineFragmentNode):
+            condition = node.type_condition
+            inner = self._schema.get_type(condition.name.value) if condition else type_
+            return self._selections(inner, node.selection_set, depth, is_root=is_root)
+        assert isinstance(node, FragmentSpreadNode)  # noqa: S101 - there are three kinds
+        fragment = self._fragments[node.name.value]
+        inner = self._schema.get_type(fragment.type_condition.name.value)
+        return self._selections(inner, fragment.selection_set, depth, is_root=is_root)
 
     def _field(self, type_: Any, node: FieldNode, depth: int, is_root: bool) -> Costs:
         name = node.name.value
@@ -197,14 +218,16 @@ class Walk:
                 self._forbidden(f"{type_.name}.{node.name.value}", directive.permission, node)
 
     def _forbidden(self, field: str, permission: Permission, node: FieldNode) -> None:
-        self._refused.setdefault(
-            (field, permission),
-            GraphQLError(
-                f"{field} needs the permission {permission.value}, which you do not have.",
-                node,
-                extensions={"code": "FORBIDDEN", "field": field, "permission": permission.value},
-            ),
+        error = GraphQLError(
+            f"{field} needs the permission {permission.value}, which you do not have.",
+            node,
+            extensions={"code": "FORBIDDEN", "field": field, "permission": permission.value},
         )
+        if self._conditions:
+            key = (field, permission, *map(id, self._conditions))
+            self._conditional.setdefault(key, (list(self._conditions), error))
+        else:
+            self._refused.setdefault((field, permission), error)
 
     def _not_for_patrons(self, field: str, node: FieldNode) -> None:
         self._limits.setdefault(

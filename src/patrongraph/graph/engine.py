@@ -163,15 +163,14 @@ class Engine:
         fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
         checked = Walk(self.schema, fragments, actor, self._settings).operation(operation)
         if checked.errors:
-            codes = {(error.extensions or {}).get("code") for error in checked.errors}
-            status = 401 if "UNAUTHENTICATED" in codes else 403 if "FORBIDDEN" in codes else 400
-            return refuse(checked.errors, "BAD_REQUEST", status)
+            return _refused(checked.errors)
         definitions = operation.variable_definitions
         return Prepared(
             key,
             document,
             operation,
             fragments,
+            checked.refused,
             checked.cost,
             Variables(self.schema, definitions) if definitions else None,
             self._roots(operation, fragments),
@@ -237,6 +236,8 @@ class Engine:
         variables = self._variables(prepared, request, actor)
         if isinstance(variables, Answer):
             return variables
+        if missing := prepared.refused(variables):
+            return _refused(missing)
         try:
             cost, most = prepared.cost(variables), self._settings.max_cost
         except GraphQLError as error:  # a nullable variable that is null where its argument must not be
@@ -422,6 +423,12 @@ def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionN
         if one.name and one.name.value == name:
             return one
     return refuse_with("The document holds no operation of that operationName.", "OPERATION_RESOLUTION_FAILED")
+
+
+def _refused(errors: list[GraphQLError]) -> Answer:
+    codes = {(error.extensions or {}).get("code") for error in errors}
+    status = 401 if "UNAUTHENTICATED" in codes else 403 if "FORBIDDEN" in codes else 400
+    return refuse(errors, "BAD_REQUEST", status)
 
 
 def _without_a_value(error: GraphQLError) -> Answer:

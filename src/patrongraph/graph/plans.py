@@ -7,7 +7,7 @@ from typing import Any
 from graphql import DocumentNode, FieldNode, GraphQLField, OperationDefinitionNode
 from graphql.execution.values import VariableValues
 
-from patrongraph.graph.access import Cost
+from patrongraph.graph.access import Cost, Refused
 from patrongraph.graph.arguments import Variables, shape_of
 from patrongraph.graph.compiler import Compiler, Statement
 from patrongraph.graph.selection import Fragments
@@ -54,6 +54,7 @@ class Prepared:
     document: DocumentNode
     operation: OperationDefinitionNode
     fragments: Fragments
+    refused: Refused
     cost: Cost
     variables: Variables | None
     roots: list[tuple[str, list[FieldNode], GraphQLField]] | None

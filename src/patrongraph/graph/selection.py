@@ -49,7 +49,8 @@ def object_type(type_: Any) -> GraphQLObjectType:
     return named
 
 
-def _included(node: SelectionNode, variables: VariableValues) -> bool:
+def included(node: SelectionNode, variables: VariableValues) -> bool:
+    """Return whether @skip and @include leave a selection in, with these variables."""
     if not node.directives:
         return True
     skip = get_directive_values(GraphQLSkipDirective, node, variables)
@@ -79,7 +80,7 @@ class Selector:
 
     def _nodes(self, type_: GraphQLObjectType, selections: SelectionSetNode, visited: set[str]) -> Iterator[FieldNode]:
         for node in selections.selections:
-            if not _included(node, self._variables):
+            if not included(node, self._variables):
                 continue
             if isinstance(node, FieldNode):
                 yield node
