@@ -5,7 +5,10 @@ import { activitySearch } from './activity/search.ts';
 import { DEBT_STATES, listSearch, LOAN_STATES, RESERVATION_STATES } from './circulation/search.ts';
 import type { Permission } from './graphql/generated/index.ts';
 import { groupSearch } from './groups/search.ts';
+import { importSearch } from './imports/search.ts';
+import { jobSearch, jobsSearch } from './jobs/search.ts';
 import { patronsSearch } from './patrons/search.ts';
+import { purgeSearch } from './purge/search.ts';
 import { Login } from './session/Login.tsx';
 import { useMay } from './session/session.tsx';
 import { NotAllowed, NotHere } from './shell/NotHere.tsx';
@@ -102,10 +105,48 @@ const patronTabs = [
   }),
 ] as const;
 
+const jobs = createRoute({
+  getParentRoute: () => shell,
+  path: '/jobs',
+  validateSearch: jobsSearch,
+  component: guarded('PATRONS_VIEW', () => import('./jobs/Jobs.tsx')),
+});
+
+const job = createRoute({
+  getParentRoute: () => shell,
+  path: '/jobs/$id',
+  validateSearch: jobSearch,
+  component: guarded('PATRONS_VIEW', () => import('./jobs/JobPage.tsx')),
+});
+
+const purge = createRoute({
+  getParentRoute: () => shell,
+  path: '/purge',
+  validateSearch: purgeSearch,
+  component: guarded('PATRONS_PURGE', () => import('./purge/Purge.tsx')),
+});
+
+const importNew = createRoute({
+  getParentRoute: () => shell,
+  path: '/imports/new',
+  component: guarded('PATRONS_IMPORT', () => import('./imports/ImportNew.tsx')),
+});
+
+const importReport = createRoute({
+  getParentRoute: () => shell,
+  path: '/imports/$id',
+  validateSearch: importSearch,
+  component: guarded('PATRONS_IMPORT', () => import('./imports/ImportPage.tsx')),
+});
+
 const elsewhere = createRoute({ getParentRoute: () => shell, path: '$', component: NotHere });
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, shell.addChildren([home, patrons, newPatron, patron.addChildren(patronTabs), elsewhere])]),
+  routeTree: root.addChildren([login, shell.addChildren([
+    home, patrons, newPatron, patron.addChildren(patronTabs),
+    purge, jobs, job, importNew, importReport,
+    elsewhere,
+  ])]),
   basepath: '/console',
   defaultPreload: false,
   scrollRestoration: true,

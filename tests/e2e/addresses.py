@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Address:
-    """`path` may name the demonstration library's {patron}, who leads a family, with loans and debts."""
+    """`path` may name what the demonstration library has.
+
+    {patron} leads a family and has loans and debts; {job} is a purge and {import} an import, both of which wait.
+    """
 
     name: str
     path: str
@@ -28,5 +31,13 @@ ADDRESSES = (
     Address("patron-group", "/patrons/{patron}/group"),
     Address("patron-activity", "/patrons/{patron}/activity"),
     Address("patron-of-nobody", "/patrons/pat_999999999/data"),
+    Address("purge", "/purge", in_docs=True),
+    Address("purge-nobody", "/purge?q=nobody&size=200"),
+    Address("jobs", "/jobs", in_docs=True),
+    Address("job", "/jobs/{job}"),
+    Address("job-of-nobody", "/jobs/job_999999999"),
+    Address("import", "/imports/new", in_docs=True),
+    Address("import-report", "/imports/{import}"),
+    Address("import-of-nobody", "/imports/job_999999999"),
     Address("nothing-here", "/no/such/page"),
 )

@@ -6,6 +6,7 @@ language, scheme and width is seen; FULL=1 takes all eight. DOCS=1 makes the pic
 
 import asyncio
 import base64
+import io
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,8 +19,11 @@ from tests.e2e.addresses import ADDRESSES, Address
 from tests.e2e.conftest import PASSWORD, SCREENSHOTS, broken_rules, listen
 
 from patrongraph import db
-from patrongraph.context import system_actor
+from patrongraph.context import Actor, system_actor
+from patrongraph.erasure import actions as erasure
+from patrongraph.imports import actions as imports
 from patrongraph.imports import demo
+from patrongraph.imports.models import ImportFormat
 from patrongraph.permissions import ALL_PERMISSIONS
 from patrongraph.staff.actions import create_staff
 
@@ -41,7 +45,22 @@ async def places(database: ModuleType) -> dict[str, str]:
     """What the addresses name, of the demonstration library."""
     await demo.load_demonstration()
     patron = await db.value("SELECT patron_id FROM card WHERE barcode = $1 ORDER BY id LIMIT 1", str(demo.FAMILY_LEAD))
-    return {"patron": f"pat_{patron}"}
+    library = await db.value("SELECT library_id FROM patron WHERE id = $1", patron)
+    return {"patron": f"pat_{patron}", **await jobs_of(system_actor(library))}
+
+
+async def jobs_of(actor: Actor) -> dict[str, str]:
+    """A purge and an import, which wait, for there is no worker."""
+    inactive = await db.rows(
+        "SELECT id FROM patron WHERE library_id = $1 AND status = 'INACTIVE' AND NOT EXISTS"
+        " (SELECT FROM loan WHERE patron_id = patron.id AND returned_at IS NULL) ORDER BY id LIMIT 3",
+        actor.library,
+    )
+    purge = await erasure.start(actor, patron_ids=[row["id"] for row in inactive])
+    assert isinstance(purge, erasure.PurgeStarted)
+    faulty = io.BytesIO(b"username,enabled\nnobody,FALSE\n")
+    source = await imports.open_file(faulty, ImportFormat.STATUS, {}, "leavers.csv")
+    return {"job": f"job_{purge.job_id}", "import": f"job_{await imports.start(actor, source)}"}
 
 
 @pytest_asyncio.fixture

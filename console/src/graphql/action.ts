@@ -28,6 +28,11 @@ function payloadOf(data: unknown): { code?: string } | undefined {
   return Object.entries(data ?? {}).find(([name]) => name !== '__typename')?.[1];
 }
 
+/** A file says nothing in JSON; two files are two intents. */
+function withFiles(_: string, value: unknown): unknown {
+  return value instanceof File ? [value.name, value.size, value.lastModified] : value;
+}
+
 function isProblem(payload: object): payload is Problem {
   return 'code' in payload && 'message' in payload;
 }
@@ -56,7 +61,7 @@ export function useAction<Data, Input extends object>(
       setRunning(true);
       setProblem(undefined);
       setError(undefined);
-      const input = JSON.stringify(given);
+      const input = JSON.stringify(given, withFiles);
       if (unsettled.current?.input !== input) unsettled.current = { input, key: crypto.randomUUID() };
       const keyed = idempotent ? { ...given, idempotencyKey: unsettled.current.key } : given;
       const variables = { input: keyed } as unknown as { input: Input };

@@ -12,4 +12,7 @@ export interface Place {
 export const places: readonly Place[] = [
   { to: '/', name: msg`Start` },
   { to: '/patrons', name: msg`Patrons`, permission: 'PATRONS_VIEW' },
+  { to: '/purge', name: msg`Purge`, permission: 'PATRONS_PURGE' },
+  { to: '/imports/new', name: msg`Import`, permission: 'PATRONS_IMPORT' },
+  { to: '/jobs', name: msg`Jobs`, permission: 'PATRONS_VIEW' },
 ];
