@@ -1,12 +1,14 @@
 // Every address of the console. A page is one line here, and a place in shell/places.ts when it belongs in the menu.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { lazy, type ComponentType } from 'react';
+import { auditSearch } from './audit/search.ts';
 import type { Permission } from './graphql/generated/index.ts';
 import { patronsSearch } from './patrons/search.ts';
 import { Login } from './session/Login.tsx';
 import { useMay } from './session/session.tsx';
 import { NotAllowed, NotHere } from './shell/NotHere.tsx';
 import { Shell } from './shell/Shell.tsx';
+import { statisticsSearch } from './statistics/search.ts';
 
 const root = createRootRoute();
 
@@ -26,6 +28,38 @@ function guarded(permission: Permission, load: () => Promise<{ default: Componen
     return useMay(permission) ? <Inner /> : <NotAllowed permission={permission} />;
   };
 }
+
+// What the library keeps beside its patrons.
+const office = [
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/statistics',
+    validateSearch: statisticsSearch,
+    component: guarded('REPORTS_VIEW', () => import('./statistics/Statistics.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/cohorts',
+    component: guarded('COHORTS_ROLL_OVER', () => import('./cohorts/Cohorts.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/settings',
+    component: guarded('SETTINGS_MANAGE', () => import('./settings/Settings.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/staff',
+    validateSearch: (search): { after?: string } => (typeof search.after === 'string' ? { after: search.after } : {}),
+    component: guarded('STAFF_MANAGE', () => import('./staff/Staff.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/audit',
+    validateSearch: auditSearch,
+    component: guarded('AUDIT_VIEW', () => import('./audit/Audit.tsx')),
+  }),
+] as const;
 
 const home = createRoute({
   getParentRoute: () => shell,
@@ -65,7 +99,7 @@ const patronTabs = [
 const elsewhere = createRoute({ getParentRoute: () => shell, path: '$', component: NotHere });
 
 export const router = createRouter({
-  routeTree: root.addChildren([login, shell.addChildren([home, patrons, patron.addChildren(patronTabs), elsewhere])]),
+  routeTree: root.addChildren([login, shell.addChildren([home, patrons, patron.addChildren(patronTabs), ...office, elsewhere])]),
   basepath: '/console',
   defaultPreload: false,
   scrollRestoration: true,

@@ -12,4 +12,9 @@ export interface Place {
 export const places: readonly Place[] = [
   { to: '/', name: msg`Start` },
   { to: '/patrons', name: msg`Patrons`, permission: 'PATRONS_VIEW' },
+  { to: '/cohorts', name: msg`Cohorts`, permission: 'COHORTS_ROLL_OVER' },
+  { to: '/statistics', name: msg`Statistics`, permission: 'REPORTS_VIEW' },
+  { to: '/settings', name: msg`Settings`, permission: 'SETTINGS_MANAGE' },
+  { to: '/staff', name: msg`Staff`, permission: 'STAFF_MANAGE' },
+  { to: '/audit', name: msg`Audit trail`, permission: 'AUDIT_VIEW' },
 ];
