@@ -3,6 +3,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirec
 import { lazy, type ComponentType } from 'react';
 import { activitySearch } from './activity/search.ts';
 import { DEBT_STATES, listSearch, LOAN_STATES, RESERVATION_STATES } from './circulation/search.ts';
+import { auditSearch } from './audit/search.ts';
 import type { Permission } from './graphql/generated/index.ts';
 import { groupSearch } from './groups/search.ts';
 import { importSearch } from './imports/search.ts';
@@ -13,6 +14,7 @@ import { Login } from './session/Login.tsx';
 import { useMay } from './session/session.tsx';
 import { NotAllowed, NotHere } from './shell/NotHere.tsx';
 import { Shell } from './shell/Shell.tsx';
+import { statisticsSearch } from './statistics/search.ts';
 
 const root = createRootRoute();
 
@@ -32,6 +34,38 @@ function guarded(permission: Permission, load: () => Promise<{ default: Componen
     return useMay(permission) ? <Inner /> : <NotAllowed permission={permission} />;
   };
 }
+
+// What the library keeps beside its patrons.
+const office = [
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/statistics',
+    validateSearch: statisticsSearch,
+    component: guarded('REPORTS_VIEW', () => import('./statistics/Statistics.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/cohorts',
+    component: guarded('COHORTS_ROLL_OVER', () => import('./cohorts/Cohorts.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/settings',
+    component: guarded('SETTINGS_MANAGE', () => import('./settings/Settings.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/staff',
+    validateSearch: (search): { after?: string } => (typeof search.after === 'string' ? { after: search.after } : {}),
+    component: guarded('STAFF_MANAGE', () => import('./staff/Staff.tsx')),
+  }),
+  createRoute({
+    getParentRoute: () => shell,
+    path: '/audit',
+    validateSearch: auditSearch,
+    component: guarded('AUDIT_VIEW', () => import('./audit/Audit.tsx')),
+  }),
+] as const;
 
 const home = createRoute({
   getParentRoute: () => shell,
@@ -145,6 +179,7 @@ export const router = createRouter({
   routeTree: root.addChildren([login, shell.addChildren([
     home, patrons, newPatron, patron.addChildren(patronTabs),
     purge, jobs, job, importNew, importReport,
+    ...office,
     elsewhere,
   ])]),
   basepath: '/console',

@@ -15,13 +15,13 @@ from patrongraph.graph.scalars import SCALARS
 from patrongraph.groups.resolvers import GroupMutation, GroupQuery
 from patrongraph.imports.resolvers import ImportMutation
 from patrongraph.jobs.resolvers import JobMutation, JobQuery, JobSubscription
-from patrongraph.libraries.resolvers import LibraryQuery
+from patrongraph.libraries.resolvers import LibraryMutation, LibraryQuery
 from patrongraph.own_account.resolvers import OwnAccountMutation
 from patrongraph.patrons.block_resolvers import BlockMutation
 from patrongraph.patrons.life_resolvers import PatronLifeMutation
 from patrongraph.patrons.resolvers import PatronMutation, PatronQuery
 from patrongraph.rollover.resolvers import RolloverMutation, RolloverQuery
-from patrongraph.staff.resolvers import StaffMutation, StaffQuery
+from patrongraph.staff.resolvers import StaffManagementMutation, StaffMutation, StaffQuery
 from patrongraph.statistics.resolvers import StatisticsQuery
 
 Query = merge_types(
@@ -43,6 +43,8 @@ Mutation = merge_types(
     "Mutation",
     (
         StaffMutation,
+        StaffManagementMutation,
+        LibraryMutation,
         OwnAccountMutation,
         PatronMutation,
         PatronLifeMutation,

@@ -39,5 +39,13 @@ ADDRESSES = (
     Address("import", "/imports/new", in_docs=True),
     Address("import-report", "/imports/{import}"),
     Address("import-of-nobody", "/imports/job_999999999"),
+    Address("cohorts", "/cohorts"),
+    Address("statistics", "/statistics?from=2020-01-01"),
+    Address("statistics-split", "/statistics?from=2020-01-01&by=MATERIAL_TYPE&split=BRANCH"),
+    Address("statistics-nothing", "/statistics?from=2001-01-01&to=2001-12-31"),
+    Address("settings", "/settings"),
+    Address("staff", "/staff"),
+    Address("audit", "/audit"),
+    Address("audit-nothing", "/audit?action=no.such"),
     Address("nothing-here", "/no/such/page"),
 )

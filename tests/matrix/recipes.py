@@ -112,6 +112,7 @@ IDS: dict[str, Own] = {
     "patronIds": Own("pat", OWN_ROW),
     "pickupBranchId": Own("branch"),
     "reservationId": Own("res", OWN_ROW),
+    "roleIds": Own("role", 2),
     "subject": Own("pat", ASA),
     "DeleteCohortInput.id": Own("cohort", OWN_ROW),
     "EditPatronInput.id": Own("pat", OWN_ROW),
@@ -121,10 +122,15 @@ IDS: dict[str, Own] = {
     "Query.group.id": Own("grp"),
     "Query.job.id": Own("job"),
     "Query.node.id": Own("pat", ASA),
+    "RevokeApiTokenInput.id": Own("token"),
     "RetryFailedItemsInput.jobId": Own("job", OWN_ROW),
+    "SetStaffActiveInput.id": Own("staff", 2),
+    "SetStaffPasswordInput.id": Own("staff", 3),
     "Subscription.jobProgress.id": Own("job"),
     "UndoRolloverInput.jobId": Own("job", ROLLED),
     "UpdateCohortInput.id": Own("cohort", 3),
+    "UpdateRoleInput.id": Own("role", 2),
+    "UpdateStaffUserInput.id": Own("staff", 2),
 }
 
 # ---- Texts that name an object of the library.
@@ -154,6 +160,7 @@ NEW: dict[str, Named] = {
 SHARED = {
     "itemBarcode": "libraries of a consortium lend each other's items",
     "libraryCode": "who signs in says where",
+    "CreateStaffUserInput.username": "a new name, which another library's account may have too",
     "SignInInput.username": "nobody is signed in yet",
     "SignInPatronInput.barcode": "nobody is signed in yet",
 }
@@ -161,7 +168,8 @@ SHARED = {
 # Texts that are only values.
 PLAIN = frozenset({
     "action", "after", "category", "city", "column", "comment", "confirmationToken", "country", "currentPassword",
-    "email", "firstName", "idempotencyKey", "lastName", "message", "middleName", "name", "newPassword", "note", "notes",
+    "displayName", "email", "firstName", "idempotencyKey", "lastName", "locale",
+    "message", "middleName", "name", "newPassword", "note", "notes",
     "password",
     "phone", "pin", "postalCode", "preferredName", "reason", "region", "search", "street",
 })  # fmt: skip
@@ -185,6 +193,10 @@ VALUES: dict[str, Any] = {
     "currentPassword": PASSWORD,
     "newPassword": NEW_PASSWORD,
     "version": 1,
+    "active": False,
+    "CreateStaffUserInput.username": "newN",
+    "CreateRoleInput.permissions": ["STAFF_MANAGE"],
+    "CreateApiTokenInput.permissions": ["STAFF_MANAGE"],
     "year": dt.datetime.now(dt.UTC).year,
     "file": File("pupils.csv", b"external_id,first_name,last_name\nfresh-1,Freja,Lund\n"),
     "ImportPatronsInput.format": "PATRONS",
@@ -223,6 +235,15 @@ ACTS: dict[str, Act] = {
     "signOut": Act("SignOutSuccess"),
     "reauthenticate": Act("ReauthenticateSuccess"),
     "changePassword": Act("ChangePasswordSuccess"),
+    "createStaffUser": Act("StaffUserSuccess"),
+    "updateStaffUser": Act("StaffUserSuccess", {"displayName": "Other"}),
+    "setStaffActive": Act("StaffUserSuccess"),
+    "setStaffPassword": Act("StaffUserSuccess"),
+    "createRole": Act("RoleSuccess"),
+    "updateRole": Act("RoleSuccess", {"name": "Other"}),
+    "createApiToken": Act("CreateApiTokenSuccess"),
+    "revokeApiToken": Act("RevokeApiTokenSuccess"),
+    "updateLibraryPolicy": Act("UpdateLibraryPolicySuccess", {"graceDays": 5}),
     "signInPatron": Act("SignInPatronSuccess", {"pin": PIN, "libraryCode": "NORTH"}),
     "deactivatePatrons": Act("PatronsStatusSuccess"),
     "reactivatePatrons": Act("PatronsStatusSuccess", {"patronIds": [Own("pat", IDLE)]}),

@@ -29,6 +29,9 @@ WANTED = {
     "deletePatron": "... on DeletePatronPreview { confirmationToken }",
     "purgePatrons": "... on PurgePatronsSuccess { job { id } }",
     "createCohort": "... on CohortSuccess { cohort { id } }",
+    "createRole": "... on RoleSuccess { role { id } }",
+    "createStaffUser": "... on StaffUserSuccess { staffUser { id } }",
+    "createApiToken": "... on CreateApiTokenSuccess { apiToken { id } }",
     "rollOverCohorts": "... on RolloverPreview { count confirmationToken }"
     " ... on RollOverCohortsSuccess { job { id } }",
     "undoRollover": "... on UndoRolloverSuccess { job { id } }",
@@ -183,6 +186,21 @@ class Life:
         unused = await self.ask("createCohort", "CohortSuccess", code=f"UNUSED{self.number}", name="Unused")
         await self.ask("deleteCohort", "DeleteCohortSuccess", id=unused["cohort"]["id"])
 
+    async def office(self) -> None:
+        """The library's policy, and a colleague, a role and a token that come and go."""
+        await self.ask("updateLibraryPolicy", "UpdateLibraryPolicySuccess", exportTtlHours=48 + self.number)
+        role = (await self.ask("createRole", "RoleSuccess", name=f"Role {self.number}",
+                               permissions=["PATRONS_VIEW"]))["role"]["id"]  # fmt: skip
+        await self.ask("updateRole", "RoleSuccess", id=role, permissions=["PATRONS_EDIT"])
+        made = await self.ask("createStaffUser", "StaffUserSuccess", username=f"colleague{self.number}",
+                              password="eleven slow otters", roleIds=[role])  # fmt: skip
+        colleague = made["staffUser"]["id"]
+        await self.ask("updateStaffUser", "StaffUserSuccess", id=colleague, displayName="Colleague", roleIds=[])
+        await self.ask("setStaffPassword", "StaffUserSuccess", id=colleague, password="twelve slow otters")
+        await self.ask("setStaffActive", "StaffUserSuccess", id=colleague, active=False)
+        made = await self.ask("createApiToken", "CreateApiTokenSuccess", name="Tool", permissions=["REPORTS_VIEW"])
+        await self.ask("revokeApiToken", "RevokeApiTokenSuccess", id=made["apiToken"]["id"])
+
     async def signs_in(self, barcode: str) -> None:
         """The patron looks at the own account: wrong PIN, right PIN."""
         async with self.api.client() as browser:
@@ -315,6 +333,7 @@ class Life:
         await self.blocks(patron)
         await self.groups(patron, other)
         await self.school()
+        await self.office()
         await self.signs_in(self.code("card2"))
         await self.looked_up(patron)
         await self.refused(patron)

@@ -31,6 +31,7 @@ export const fieldWords: Record<ImportField, MessageDescriptor> = {
   CATEGORY: msg`Category`,
   COHORT: msg`Cohort`,
   BRANCH: msg`Branch`,
+  LIBRARY: msg`Library`,
   REGISTERED_AT: msg`Registered`,
   EXPIRES_ON: msg`Last day`,
   ENABLED: msg`Enabled`,
@@ -45,6 +46,7 @@ export const rejectionWords: Record<ImportRejectionCode, MessageDescriptor> = {
   UNKNOWN_PATRON: msg`Unknown patron`,
   NOT_FOUND: msg`Not in this library`,
   TAKEN: msg`Somebody else has it`,
+  OTHER_LIBRARY: msg`Of another library`,
   PENDING_PURGE: msg`Waits for erasure`,
   FAILED: msg`Failed`,
 };

@@ -15,4 +15,9 @@ export const places: readonly Place[] = [
   { to: '/purge', name: msg`Purge`, permission: 'PATRONS_PURGE' },
   { to: '/imports/new', name: msg`Import`, permission: 'PATRONS_IMPORT' },
   { to: '/jobs', name: msg`Jobs`, permission: 'PATRONS_VIEW' },
+  { to: '/cohorts', name: msg`Cohorts`, permission: 'COHORTS_ROLL_OVER' },
+  { to: '/statistics', name: msg`Statistics`, permission: 'REPORTS_VIEW' },
+  { to: '/settings', name: msg`Settings`, permission: 'SETTINGS_MANAGE' },
+  { to: '/staff', name: msg`Staff`, permission: 'STAFF_MANAGE' },
+  { to: '/audit', name: msg`Audit trail`, permission: 'AUDIT_VIEW' },
 ];

@@ -40,6 +40,7 @@ export const problemWords: Record<ProblemCode, MessageDescriptor> = {
   ROLLOVER_NOT_UNDOABLE: msg`This rollover can no longer be taken back.`,
   ROLLOVER_UNDER_WAY: msg`A rollover is under way.`,
   SIGN_IN_FAILED: msg`Username or password is wrong.`,
+  SIGN_IN_THROTTLED: msg`Too many sign-ins have failed. Wait a while, then try again.`,
   SNAPSHOT_REFUSED: msg`This snapshot cannot be imported.`,
   TOO_MANY: msg`That is too many at once.`,
   USERNAME_TAKEN: msg`Somebody else has this username.`,

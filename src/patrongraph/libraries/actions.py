@@ -1,12 +1,14 @@
-"""A library is created by the operator, with the policy that domain rules start from."""
+"""A library is created by the operator, with the policy that domain rules start from; its managers change that."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 from patrongraph import db
 from patrongraph.audit.actions import record
-from patrongraph.context import system_actor
-from patrongraph.problems import invalid
+from patrongraph.context import Actor, system_actor
+from patrongraph.problems import InvalidField, ProblemCode, invalid, invalid_fields
 
 _CODE = re.compile(r"[^\W_](?:[\w.-]{0,38}[^\W_])?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -26,6 +28,31 @@ LOCK_CODE = "SELECT pg_advisory_xact_lock(hashtextextended('library ' || lower($
 
 # Whether a code is in use in any spelling.
 CODE_TAKEN = "SELECT 1 FROM library WHERE lower(code) = lower($1)"
+
+# The policy of a library, held against a change beside this one.
+LOCK_POLICY = """
+SELECT name, locale, block_level, retain_deleted_patron_loans, purge_waive_limit, grace_days,
+       max_purge_per_operation, export_ttl_hours, group_lead_access
+FROM library WHERE id = $1 FOR NO KEY UPDATE
+"""
+
+UPDATE_POLICY = """
+UPDATE library SET name = $2, locale = $3, block_level = $4, retain_deleted_patron_loans = $5, purge_waive_limit = $6,
+       grace_days = $7, max_purge_per_operation = $8, export_ttl_hours = $9, group_lead_access = $10
+WHERE id = $1 RETURNING id
+"""
+
+MOST_GRACE_DAYS = 365
+MOST_PURGED = 200
+MOST_EXPORT_HOURS = 720
+MOST_MONEY = Decimal("9999999999.99")
+_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})?")
+_WHOLE = {
+    "grace_days": ("graceDays", 0, MOST_GRACE_DAYS, "days of grace"),
+    "max_purge_per_operation": ("maxPurgePerOperation", 1, MOST_PURGED, "patrons of one purge"),
+    "export_ttl_hours": ("exportTtlHours", 1, MOST_EXPORT_HOURS, "hours that a file is kept"),
+}
+_SUMS = {"block_level": "blockLevel", "purge_waive_limit": "purgeWaiveLimit"}
 
 
 async def create(
@@ -60,3 +87,53 @@ async def create(
             raise invalid("code", f"There is already a library with the code {code}.")
         await record(system_actor(library_id), "library.create", ("library", library_id))
     return int(library_id)
+
+
+async def update_policy(actor: Actor, changes: Mapping[str, Any]) -> bool:
+    """Change what `changes` names of the policy of the actor's library, by column; return whether anything is other.
+
+    Sums are in the library's currency; a block_level of None means that no debt blocks. Raises Refused with
+    INVALID_INPUT, which names every field that is wrong.
+    """
+    async with db.transaction():
+        [row] = await db.rows(LOCK_POLICY, actor.library)
+        before = dict(row)
+        wanted = before | dict(changes)
+        wanted["name"] = " ".join(wanted["name"].split())
+        changed = [name for name, value in wanted.items() if value != before[name]]
+        if not changed:
+            return False
+        wrong = _wrong_policy(wanted)
+        if wrong:
+            raise invalid_fields(wrong)
+        await db.value(UPDATE_POLICY, actor.library, *wanted.values())
+        told = {name: wanted[name] for name in changed if name not in {"name", "locale"}}
+        names = [name.upper() for name in changed]
+        await record(actor, "library.update_policy", ("library", actor.library), changed=names, **told)
+    return True
+
+
+def _wrong_policy(wanted: Mapping[str, Any]) -> list[InvalidField]:
+    found = []
+
+    def wrong(field: str, message: str) -> None:
+        found.append(InvalidField(field=f"input.{field}", code=ProblemCode.INVALID_INPUT, message=message))
+
+    name = wanted["name"]
+    if not 1 <= len(name) <= 200 or not name.isprintable() or not db.storable(name):
+        wrong("name", "A library name has 1 to 200 characters.")
+    if not _LOCALE.fullmatch(wanted["locale"]):
+        wrong("locale", "A language is a code such as en or sv.")
+    for column, (field, least, most, what) in _WHOLE.items():
+        if not least <= wanted[column] <= most:
+            wrong(field, f"The {what} are a number from {least} to {most}.")
+    for column, field in _SUMS.items():
+        if wanted[column] is not None and not _is_sum(wanted[column]):
+            wrong(field, f"An amount is from 0 to {MOST_MONEY}, with at most two decimals.")
+    return found
+
+
+def _is_sum(amount: Decimal) -> bool:
+    if not amount.is_finite() or not 0 <= amount <= MOST_MONEY:
+        return False
+    return amount == amount.quantize(Decimal("0.01"))

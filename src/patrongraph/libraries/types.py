@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from patrongraph.graph.connections import Node
-from patrongraph.graph.declare import FROM_PARENT, IN_LIBRARY, IS_LIBRARY, column, graph_type, key, many
+from patrongraph.graph.declare import FROM_PARENT, IN_LIBRARY, IS_LIBRARY, column, graph_type, key, many, read_back
+from patrongraph.problems import InvalidInput
 
 if TYPE_CHECKING:
     from patrongraph.cohorts.types import Cohort
@@ -79,3 +80,54 @@ class Library(Node):
     cohorts: list[Annotated["Cohort", strawberry.lazy("patrongraph.cohorts.types")]] = many(
         "true", "School year groups, by code.", order="{t}.code"
     )
+
+
+_KEPT = "Null is refused."
+
+
+@strawberry.input(description="What changes of the library's policy; what is left out stays.")
+class UpdateLibraryPolicyInput:
+    """Input of updateLibraryPolicy. What has begun under the former policy goes on as it was settled."""
+
+    name: strawberry.Maybe[str | None] = strawberry.field(
+        description=f"Name for people, at most 200 characters. {_KEPT}"
+    )
+    locale: strawberry.Maybe[str | None] = strawberry.field(
+        description=f"Language of the library, such as en or sv. {_KEPT}"
+    )
+    block_level: strawberry.Maybe[Decimal | None] = strawberry.field(
+        description="Debt from which a patron is blocked: 0 for any debt, null for never."
+    )
+    retain_deleted_patron_loans: strawberry.Maybe[bool | None] = strawberry.field(
+        description=f"Whether loans of purged patrons remain as anonymous statistics. {_KEPT}"
+    )
+    purge_waive_limit: strawberry.Maybe[Decimal | None] = strawberry.field(
+        description=f"Debt up to which a purge writes it off. {_KEPT}"
+    )
+    grace_days: strawberry.Maybe[int | None] = strawberry.field(
+        description=f"Days between a purge's start and erasure, 0 to 365. {_KEPT}"
+    )
+    max_purge_per_operation: strawberry.Maybe[int | None] = strawberry.field(
+        description=f"Most patrons that one purge by tagging may name, 1 to 200. {_KEPT}"
+    )
+    export_ttl_hours: strawberry.Maybe[int | None] = strawberry.field(
+        description=f"Hours that an export file is kept, 1 to 720. {_KEPT}"
+    )
+    group_lead_access: strawberry.Maybe[bool | None] = strawberry.field(
+        description=f"Whether a group's lead who signs in sees the group's counts and totals. {_KEPT}"
+    )
+
+
+@strawberry.type(description="The library with its policy as it is now.")
+class UpdateLibraryPolicySuccess:
+    """Payload of updateLibraryPolicy."""
+
+    library_id: strawberry.Private[int]
+    changed: bool = strawberry.field(description="Whether anything of it is other than before.")
+    library: Library = read_back("library_id", "The library.")
+
+
+UpdateLibraryPolicyResult = Annotated[
+    UpdateLibraryPolicySuccess | InvalidInput,
+    strawberry.union("UpdateLibraryPolicyResult", description="The library, or why nothing of it was changed."),
+]

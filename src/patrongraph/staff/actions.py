@@ -92,6 +92,13 @@ UPDATE staff_user SET active = $3 WHERE id = $1 AND library_id = $2 AND active <
 # The username of an account of the library, whatever its state.
 STAFF_USERNAME = "SELECT username FROM staff_user WHERE id = $1 AND library_id = $2"
 
+# All that an account may do, disabled or not.
+HELD_PERMISSIONS = """
+SELECT coalesce(array_agg(DISTINCT given.permission), '{}')
+FROM staff_role held JOIN role ON role.id = held.role_id CROSS JOIN unnest(role.permissions) AS given (permission)
+WHERE held.staff_user_id = $1
+"""
+
 # One new account; no row comes back when the username is taken in that library.
 INSERT_STAFF = """
 INSERT INTO staff_user (library_id, username, display_name, password_hash, active, failed_attempts,
@@ -227,10 +234,15 @@ async def change_password(actor: Actor, current: str, new: str) -> None:
 
 
 async def set_password(actor: Actor, staff_id: int, new: str) -> None:
-    """Give an account of the actor's library a new password, lift its lock and end its sessions."""
+    """Give an account of the actor's library a new password, lift its lock and end its sessions.
+
+    Raises Refused also for an account that may do what the actor may not: its password would give that away.
+    """
     username = await db.value(STAFF_USERNAME, staff_id, actor.library)
     if username is None:
         raise not_found("This staff account")
+    held = await db.value(HELD_PERMISSIONS, staff_id)
+    within(actor, (code for code in held if code in Permission.__members__), "input.id")
     passwords.check_password(new, username, "input.password")
     await _store_password(actor, staff_id, new, keep_session=None)
 
@@ -238,8 +250,10 @@ async def set_password(actor: Actor, staff_id: int, new: str) -> None:
 async def set_active(actor: Actor, staff_id: int, active: bool) -> bool:
     """Enable or disable an account of the actor's library; disabling ends its sessions.
 
-    Returns whether that changed anything.
+    Returns whether that changed anything. Raises Refused also for the actor's own account.
     """
+    if actor.kind is ActorKind.STAFF and actor.id == staff_id and not active:
+        raise invalid("input.id", "You cannot disable your own account; let a colleague do it.")
     async with db.transaction():
         changed = await db.value(SET_ACTIVE, staff_id, actor.library, active)
         if changed is None:
@@ -268,8 +282,8 @@ async def create_staff(
     one, else a new one. Raises Refused for a username that is taken or malformed, a weak password, another
     library's role, or permissions that the actor does not have.
     """
-    username = _name(username, "input.username", 100)
-    display_name = _name(display_name or username, "input.displayName", 200)
+    username = one_name(username, "input.username", 100)
+    display_name = one_name(display_name or username, "input.displayName", 200)
     passwords.check_password(password, username)
     password_hash = await passwords.hash_secret(password)
     async with db.transaction():
@@ -281,7 +295,7 @@ async def create_staff(
         if len(known) < len(wanted):
             raise not_found("A role")
         for role in known:
-            _within(actor, role["permissions"], "input.roles")
+            within(actor, role["permissions"], "input.roles")
         if given := frozenset(permissions):
             wanted.add(await _role_of(actor, given, f"Permissions of {username[:80]}"))
         await db.rows(INSERT_STAFF_ROLES, staff_id, sorted(wanted))
@@ -294,8 +308,8 @@ async def create_role(actor: Actor, name: str, permissions: Iterable[Permission]
 
     Raises Refused for a name that is taken or malformed, no permission, or one that the actor does not have.
     """
-    name, codes = _name(name, "input.name", 100), _codes(permissions)
-    _within(actor, codes, "input.permissions")
+    name, codes = one_name(name, "input.name", 100), codes_of(permissions)
+    within(actor, codes, "input.permissions")
     async with db.transaction():
         role_id = await db.value(INSERT_ROLE, actor.library, name, codes)
         if role_id is None:
@@ -312,8 +326,8 @@ async def create_token(
     Raises Refused for a malformed name, no permission, one that the actor does not have, or an expiry that
     is not in the future (a datetime with a time zone; None holds until revoked).
     """
-    name, codes = _name(name, "input.name", 100), _codes(permissions)
-    _within(actor, codes, "input.permissions")
+    name, codes = one_name(name, "input.name", 100), codes_of(permissions)
+    within(actor, codes, "input.permissions")
     if expires_at is not None and (expires_at.tzinfo is None or expires_at <= datetime.now(UTC)):
         raise invalid("input.expiresAt", "A token must expire in the future.")
     creator = actor.id if actor.kind is ActorKind.STAFF else None
@@ -387,8 +401,8 @@ async def _store_password(actor: Actor, staff_id: int, new: str, *, keep_session
 
 
 async def _role_of(actor: Actor, permissions: frozenset[Permission], name: str) -> int:
-    codes = _codes(permissions)
-    _within(actor, codes, "input.permissions")
+    codes = codes_of(permissions)
+    within(actor, codes, "input.permissions")
     if permissions == ALL_PERMISSIONS:
         role = await db.rows(ENSURE_ALL_PERMISSIONS, actor.library, ALL_PERMISSIONS_ROLE, codes)
         if role[0]["created"]:
@@ -398,20 +412,23 @@ async def _role_of(actor: Actor, permissions: frozenset[Permission], name: str) 
     return int(found) if found is not None else await create_role(actor, name, permissions)
 
 
-def _within(actor: Actor, codes: Iterable[str], field: str) -> None:
+def within(actor: Actor, codes: Iterable[str], field: str) -> None:
+    """Raise Refused unless the actor has all of these permissions; names of a newer version are nobody's."""
     missing = sorted(set(codes) - actor.permissions)
     if missing:
         raise invalid(field, f"You cannot give permissions that you do not have: {', '.join(missing)}.")
 
 
-def _codes(permissions: Iterable[Permission]) -> list[str]:
+def codes_of(permissions: Iterable[Permission]) -> list[str]:
+    """Return the names of permissions, in their order. Raises Refused for none."""
     wanted = frozenset(permissions)
     if not wanted:
         raise invalid("input.permissions", "Name at least one permission.")
     return [permission.value for permission in Permission if permission in wanted]
 
 
-def _name(text: str, field: str, longest: int) -> str:
+def one_name(text: str, field: str, longest: int) -> str:
+    """Return a name without needless spaces. Raises Refused for one that is none."""
     text = " ".join(text.split())
     if not text or len(text) > longest or not text.isprintable():
         raise invalid(field, f"This name needs 1 to {longest} printable characters.")

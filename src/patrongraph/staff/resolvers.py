@@ -1,7 +1,8 @@
 """Root fields of who acts: the viewer, signing in and out, and the lists that staff managers see."""
 
 import datetime as dt
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import strawberry
 
@@ -10,10 +11,11 @@ from patrongraph.graph.arguments import Where
 from patrongraph.graph.connections import Connection
 from patrongraph.graph.declare import BY_ID, Pages, RootRow, RootRows, compiled, declared, mutation
 from patrongraph.graph.engine import Operation
+from patrongraph.graph.ids import decode_id
 from patrongraph.permissions import Permission
 from patrongraph.problems import InvalidInput, NotFound
 from patrongraph.settings import get_settings
-from patrongraph.staff import actions
+from patrongraph.staff import actions, management
 from patrongraph.staff.identify import identify
 from patrongraph.staff.problems import (
     REAUTHENTICATION_MINUTES,
@@ -26,13 +28,29 @@ from patrongraph.staff.types import (
     ApiToken,
     ChangePasswordInput,
     ChangePasswordSuccess,
+    CreateApiTokenInput,
+    CreateApiTokenResult,
+    CreateApiTokenSuccess,
+    CreateRoleInput,
+    CreateStaffUserInput,
     ReauthenticateInput,
     ReauthenticateSuccess,
+    RevokeApiTokenInput,
+    RevokeApiTokenResult,
+    RevokeApiTokenSuccess,
     Role,
+    RoleResult,
+    RoleSuccess,
+    SetStaffActiveInput,
+    SetStaffPasswordInput,
     SignInInput,
     SignInSuccess,
     SignOutSuccess,
     StaffUser,
+    StaffUserResult,
+    StaffUserSuccess,
+    UpdateRoleInput,
+    UpdateStaffUserInput,
     Viewer,
 )
 
@@ -147,6 +165,83 @@ class StaffMutation:
     ) -> ChangePasswordResult:
         await actions.change_password(info.context.actor, input.current_password, input.new_password)
         return ChangePasswordSuccess()
+
+
+_MANAGE = Permission.STAFF_MANAGE
+
+
+def _role_keys(ids: Iterable[str]) -> list[int]:
+    return [decode_id("role", each) for each in ids]
+
+
+@strawberry.type
+class StaffManagementMutation:
+    """What managers of the staff do: accounts, roles and tokens."""
+
+    @mutation("Open a staff account.", permission=_MANAGE)
+    async def create_staff_user(self, info: strawberry.Info[Operation], input: CreateStaffUserInput) -> StaffUserResult:
+        made = await actions.create_staff(
+            info.context.actor,
+            input.username,
+            input.password,
+            display_name=input.display_name or "",
+            role_ids=_role_keys(input.role_ids),
+        )
+        return StaffUserSuccess(staff_id=made, changed=True)
+
+    @mutation("Change a staff account's name or roles.", permission=_MANAGE)
+    async def update_staff_user(self, info: strawberry.Info[Operation], input: UpdateStaffUserInput) -> StaffUserResult:
+        staff_id, changes = decode_id("staff", input.id), dict[str, Any]()
+        if input.display_name is not None:
+            changes["display_name"] = input.display_name.value
+        if input.role_ids is not None:
+            changes["role_ids"] = _role_keys(input.role_ids.value)
+        changed = await management.update_staff(info.context.actor, staff_id, changes)
+        return StaffUserSuccess(staff_id=staff_id, changed=changed)
+
+    @mutation("Let a staff account sign in, or keep it from that and end its sessions.", permission=_MANAGE)
+    async def set_staff_active(self, info: strawberry.Info[Operation], input: SetStaffActiveInput) -> StaffUserResult:
+        staff_id = decode_id("staff", input.id)
+        changed = await actions.set_active(info.context.actor, staff_id, input.active)
+        return StaffUserSuccess(staff_id=staff_id, changed=changed)
+
+    @mutation("Give a colleague a new password; it lifts a lock and ends their sessions.", permission=_MANAGE)
+    async def set_staff_password(
+        self, info: strawberry.Info[Operation], input: SetStaffPasswordInput
+    ) -> StaffUserResult:
+        staff_id = decode_id("staff", input.id)
+        await actions.set_password(info.context.actor, staff_id, input.password)
+        return StaffUserSuccess(staff_id=staff_id, changed=True)
+
+    @mutation("Make a role.", permission=_MANAGE)
+    async def create_role(self, info: strawberry.Info[Operation], input: CreateRoleInput) -> RoleResult:
+        made = await actions.create_role(info.context.actor, input.name, input.permissions)
+        return RoleSuccess(role_id=made, changed=True)
+
+    @mutation("Change a role's name or what it allows.", permission=_MANAGE)
+    async def update_role(self, info: strawberry.Info[Operation], input: UpdateRoleInput) -> RoleResult:
+        role_id, changes = decode_id("role", input.id), dict[str, Any]()
+        if input.name is not None:
+            changes["name"] = input.name.value
+        if input.permissions is not None:
+            changes["permissions"] = input.permissions.value
+        changed = await management.update_role(info.context.actor, role_id, changes)
+        return RoleSuccess(role_id=role_id, changed=changed)
+
+    @mutation("Make an API token; the answer is the only one that shows it.", permission=_MANAGE)
+    async def create_api_token(
+        self, info: strawberry.Info[Operation], input: CreateApiTokenInput
+    ) -> CreateApiTokenResult:
+        made, token = await actions.create_token(info.context.actor, input.name, input.permissions, input.expires_at)
+        return CreateApiTokenSuccess(token_id=made, token=token)
+
+    @mutation("End an API token for good.", permission=_MANAGE)
+    async def revoke_api_token(
+        self, info: strawberry.Info[Operation], input: RevokeApiTokenInput
+    ) -> RevokeApiTokenResult:
+        token_id = decode_id("token", input.id)
+        changed = await actions.revoke_token(info.context.actor, token_id)
+        return RevokeApiTokenSuccess(token_id=token_id, changed=changed)
 
 
 def _from_now(seconds: int) -> dt.datetime:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from patrongraph.graph.connections import Node
-from patrongraph.graph.declare import IN_LIBRARY, column, expression, graph_type, key, many, one
+from patrongraph.graph.declare import IN_LIBRARY, column, expression, graph_type, key, many, one, read_back
 from patrongraph.libraries.types import Library
 from patrongraph.permissions import Permission
+from patrongraph.problems import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from patrongraph.own_account.types import PatronViewer
@@ -184,3 +185,134 @@ class ChangePasswordInput:
 
     current_password: str = strawberry.field(description="Password as it is.")
     new_password: str = strawberry.field(description="Password as it shall be.")
+
+
+_SAFE = "At least 8 characters, not one that is guessed first, not the username."
+_ROLES = "Ids of its roles; with those that hold no more than you may do yourself."
+_ALLOWED = "What it allows, at least one thing; no more than you may do yourself."
+
+
+@strawberry.input(description="A new staff account.")
+class CreateStaffUserInput:
+    """Input of createStaffUser. A username is one account's, so sent twice it makes no second one."""
+
+    username: str = strawberry.field(description="Name to sign in with, unique in the library in any case.")
+    password: str = strawberry.field(description=_SAFE)
+    display_name: str | None = strawberry.field(
+        default=None, description="Name that colleagues see; the username without it."
+    )
+    role_ids: list[strawberry.ID] = strawberry.field(default_factory=list, description=_ROLES)
+
+
+@strawberry.input(description="What changes of a staff account; what is left out stays.")
+class UpdateStaffUserInput:
+    """Input of updateStaffUser."""
+
+    id: strawberry.ID = strawberry.field(description="Id of the account.")
+    display_name: strawberry.Maybe[str] = strawberry.field(description="Name that colleagues see.")
+    role_ids: strawberry.Maybe[list[strawberry.ID]] = strawberry.field(description=_ROLES)
+
+
+@strawberry.input(description="Whether a staff account may sign in.")
+class SetStaffActiveInput:
+    """Input of setStaffActive."""
+
+    id: strawberry.ID = strawberry.field(description="Id of the account; not your own to disable it.")
+    active: bool = strawberry.field(description="False ends its sessions and keeps it from signing in.")
+
+
+@strawberry.input(description="A new password for a colleague.")
+class SetStaffPasswordInput:
+    """Input of setStaffPassword."""
+
+    id: strawberry.ID = strawberry.field(description="Id of an account that may do no more than you.")
+    password: str = strawberry.field(description=_SAFE)
+
+
+@strawberry.input(description="A new role.")
+class CreateRoleInput:
+    """Input of createRole. A name is one role's, so sent twice it makes no second one."""
+
+    name: str = strawberry.field(description="Name, unique in the library.")
+    permissions: list[Permission] = strawberry.field(description=_ALLOWED)
+
+
+@strawberry.input(description="What changes of a role; what is left out stays.")
+class UpdateRoleInput:
+    """Input of updateRole. Whoever has the role may do what it allows at once."""
+
+    id: strawberry.ID = strawberry.field(description="Id of the role.")
+    name: strawberry.Maybe[str] = strawberry.field(description="Name, unique in the library.")
+    permissions: strawberry.Maybe[list[Permission]] = strawberry.field(description=_ALLOWED)
+
+
+@strawberry.input(description="A new API token.")
+class CreateApiTokenInput:
+    """Input of createApiToken."""
+
+    name: str = strawberry.field(description="What it is for, at most 100 characters.")
+    permissions: list[Permission] = strawberry.field(description=_ALLOWED)
+    expires_at: dt.datetime | None = strawberry.field(
+        default=None, description="When it ends by itself, in the future; null for never."
+    )
+
+
+@strawberry.input(description="Names an API token of your library.")
+class RevokeApiTokenInput:
+    """Input of revokeApiToken."""
+
+    id: strawberry.ID = strawberry.field(description="Id of the token.")
+
+
+@strawberry.type(description="The staff account as it is now.")
+class StaffUserSuccess:
+    """Payload of what managers do to accounts."""
+
+    staff_id: strawberry.Private[int]
+    changed: bool = strawberry.field(description="Whether anything of it is other than before.")
+    staff_user: StaffUser = read_back("staff_id", "The account.")
+
+
+@strawberry.type(description="The role as it is now.")
+class RoleSuccess:
+    """Payload of createRole and updateRole."""
+
+    role_id: strawberry.Private[int]
+    changed: bool = strawberry.field(description="Whether anything of it is other than before.")
+    role: Role = read_back("role_id", "The role.")
+
+
+@strawberry.type(description="The token; it is never shown again.")
+class CreateApiTokenSuccess:
+    """Payload of createApiToken."""
+
+    token_id: strawberry.Private[int]
+    token: str = strawberry.field(description="The token itself. Only its digest is kept, so keep it now.")
+    api_token: ApiToken = read_back("token_id", "What is kept of it.")
+
+
+@strawberry.type(description="The token is ended for good.")
+class RevokeApiTokenSuccess:
+    """Payload of revokeApiToken."""
+
+    token_id: strawberry.Private[int]
+    changed: bool = strawberry.field(description="False when it was revoked before.")
+    api_token: ApiToken = read_back("token_id", "The token.")
+
+
+StaffUserResult = Annotated[
+    StaffUserSuccess | InvalidInput | NotFound,
+    strawberry.union("StaffUserResult", description="The account, or why nothing was done."),
+]
+RoleResult = Annotated[
+    RoleSuccess | InvalidInput | NotFound,
+    strawberry.union("RoleResult", description="The role, or why nothing was done."),
+]
+CreateApiTokenResult = Annotated[
+    CreateApiTokenSuccess | InvalidInput,
+    strawberry.union("CreateApiTokenResult", description="The token, or why there is none."),
+]
+RevokeApiTokenResult = Annotated[
+    RevokeApiTokenSuccess | NotFound,
+    strawberry.union("RevokeApiTokenResult", description="The token, or why it was not revoked."),
+]
