@@ -218,9 +218,15 @@ async def job(town, settings) -> int:
     await progress.close_progress()
 
 
-async def test_following_a_job_over_both_ways(api, town, job):
+async def test_following_a_job_over_both_ways(api, town, job, settings):
     id = f"job_{job}"
-    queued, cancelled = ({"data": {"jobProgress": {"id": id, "state": state}}} for state in ("QUEUED", "CANCELLED"))
+    queued, cancelled = (
+        {
+            "data": {"jobProgress": {"id": id, "state": state}},
+            "extensions": {"cost": {"requested": 1, "limit": settings.max_cost}},
+        }
+        for state in ("QUEUED", "CANCELLED")
+    )
     payload = {"query": FOLLOW, "variables": {"id": id}}
     headers = {"accept": "text/event-stream", "authorization": f"Bearer {town.token}"}
     async with (
