@@ -62,7 +62,7 @@ torture: $(DEV) ## Purge and export under kills, crashes and an adversary (SEEDS
 crashpoints: $(DEV) ## Kill a worker before and after every statement of a purge and of exports
 	$(BIN)/python -m tests.torture.crashpoints
 
-browser: $(BROWSER) console ## What staff do in the console, in a real Chromium (FULL=1: every page in every look)
+browser: $(BROWSER) console ## What staff do in the console, in a real Chromium (FULL=1: everything in every look)
 	$(BIN)/python -m pytest -n 0 tests/e2e
 
 screenshots: $(BROWSER) console ## Make the pictures of docs/images anew, from the demonstration library

@@ -6,6 +6,7 @@ starts them there and migrates a template database; each worker clones its own; 
 
 import asyncio
 import fcntl
+import gc
 import os
 import shutil
 import subprocess
@@ -252,3 +253,9 @@ def run_cli(settings: Settings) -> RunCli:
         return processes.run(*args, env=environment, given=stdin)
 
     return run
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected by now stays: the garbage collector need not look at it after every test."""
+    gc.collect()
+    gc.freeze()

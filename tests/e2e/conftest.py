@@ -1,9 +1,11 @@
 """A real Chromium on a real API and worker; each test is given a page for each language and scheme it asks for."""
 
 import asyncio
+import fcntl
 import os
 import re
 import subprocess
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,14 +45,21 @@ axe.run({ exclude: ['[data-live-announcer]'] }, { rules: { 'target-size': { enab
 """
 OURS = re.compile(r"(https?|wss?)://127\.0\.0\.1[:/]|blob:|data:")
 LOOKS = [("en", "light"), ("sv", "dark")]
+UNPACKED = HERE / "node_modules/.unpacked"
 
 
 def chromium() -> Path:
-    """Debian's Chromium, else the one of the npm package, unpacked."""
+    """Debian's Chromium, else the one of the npm package, unpacked by the first test worker that comes."""
     if DEBIAN.exists():
         return DEBIAN
     assert AXE.exists(), "The browser is not installed: run `make browser` once."
-    done = subprocess.run([NODE, HERE / "browser.mjs"], capture_output=True, text=True, check=True)
+    UNPACKED.mkdir(exist_ok=True)
+    with (UNPACKED / "lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        done = subprocess.run(
+            [NODE, HERE / "browser.mjs"],
+            env=os.environ | {"TMPDIR": str(UNPACKED)}, capture_output=True, text=True, check=True,
+        )  # fmt: skip
     return Path(done.stdout.strip())
 
 
@@ -111,7 +120,16 @@ def listen(page: Page, thrown: list[str]) -> None:
     page.on("request", lambda sent: None if OURS.match(sent.url) else thrown.append(sent.url))
 
 
-@pytest.fixture(params=LOOKS, ids="-".join)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test in one of the looks, half of them in each; with FULL=1 in both."""
+    chosen = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "look" in metafunc.fixturenames and "look" not in chosen:
+        turn = zlib.crc32(metafunc.definition.name.encode()) % len(LOOKS)
+        looks = LOOKS if "FULL" in os.environ else [LOOKS[turn]]
+        metafunc.parametrize("look", looks, ids="-".join, indirect=True)
+
+
+@pytest.fixture
 def look(request: pytest.FixtureRequest) -> tuple[str, str]:
     language, scheme = request.param
     return language, scheme

@@ -47,7 +47,7 @@ def exchange(endpoint: Any, pieces: list[bytes], method: str = "POST", query: by
     assert sent[0]["type"] == "http.response.start"
     assert not sent[-1].get("more_body", False)
     if dict(sent[0]["headers"])[b"content-type"].startswith(b"application/"):
-        assert set(json.loads(sent[1]["body"])) <= {"data", "errors"}
+        assert set(json.loads(sent[1]["body"])) <= {"data", "errors", "extensions"}
     return int(sent[0]["status"])
 
 

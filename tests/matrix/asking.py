@@ -298,7 +298,7 @@ def forms(root: Root, given: dict[str, Any]) -> Iterator[str]:
     if root.type != "Subscription":
         beside = "library { id }" if root.type == "Query" else "signOut { ended }"
         yield f"{begin} {{ {beside} a: {text} }}"
-        yield f"{header(root, given, '$q: Boolean = true')} {{ ... @skip(if: $q) {{ {text} }} }}"
+        yield f"{header(root, given, '$q: Boolean = false')} {{ ... @skip(if: $q) {{ {text} }} }}"
     if root.type == "Query":
         yield f"{begin} {{ {text} __schema {{ description }} }}"
 

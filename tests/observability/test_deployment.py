@@ -107,6 +107,9 @@ def test_the_image_has_what_it_copies_and_the_lock_has_what_it_needs():
         "pyproject.toml",
         "README.md",
         "LICENSE",
+        "hatch_build.py",
+        "schema.graphql",
+        "console",
         "src",
     }
     for path in copied:

@@ -11,6 +11,7 @@ from tests.fixtures_api import serving
 from tests.town import Town
 
 from patrongraph import db
+from patrongraph.context import system_actor
 from patrongraph.jobs import actions as jobs
 from patrongraph.jobs.models import JobKind
 from patrongraph.own_account import actions as own_account
@@ -48,7 +49,7 @@ async def expire(session: str) -> None:
 async def disable(session: str) -> None:
     who = await identify(session_token=session, authorization=None)
     assert who.id is not None
-    await actions.set_active(who, who.id, False)
+    await actions.set_active(system_actor(who.library), who.id, False)
 
 
 async def strip(session: str) -> None:
