@@ -13,12 +13,8 @@ from patrongraph import db
 from patrongraph.permissions import Permission
 from patrongraph.staff.actions import sign_in
 
-
-@pytest.fixture(params=[("en", "light")], ids="-".join)
-def look(request: pytest.FixtureRequest) -> tuple[str, str]:
-    """Every page is seen in both languages elsewhere; what people do is done once."""
-    language, scheme = request.param
-    return language, scheme
+# Every page is seen in both languages elsewhere; what people do is done once.
+pytestmark = pytest.mark.parametrize("look", [("en", "light")], ids="-".join, indirect=True)
 
 
 def button(desk: Desk | Locator, name: str) -> Locator:
