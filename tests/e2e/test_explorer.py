@@ -4,6 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 from tests.e2e.conftest import LOOKS, Desk, broken_rules
 from tests.erasure.support import purge_all
+from tests.town import wait_until
 
 from patrongraph.permissions import Permission
 
@@ -41,10 +42,14 @@ async def test_a_subscription_runs_and_its_news_come_in(desk: Desk) -> None:
     await desk.sign_in()
     await desk.town.patrons(3)
     await desk.page.goto(f"{desk.url}/explorer")
-    async with desk.page.expect_websocket() as opened:
-        await ask(desk.page, "News", "subscription News { jobs { kind state total } }")
-    socket = await opened.value
-    await socket.wait_for_event("framesent", lambda frame: '"subscribe"' in str(frame))
+    sent: list[str] = []
+    desk.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    await ask(desk.page, "News", "subscription News { jobs { kind state total } }")
+
+    async def subscribed() -> bool:
+        return any('"subscribe"' in frame for frame in sent)
+
+    await wait_until(subscribed)
     await purge_all(desk.town.system)
     for word in ("PURGE", "QUEUED", "3"):
         await expect(desk.page.locator(RESPONSE)).to_contain_text(word)
