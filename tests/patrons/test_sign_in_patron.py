@@ -84,8 +84,11 @@ async def test_a_patron_signs_in_and_out(browser: httpx.AsyncClient, patron: int
     answer = await ask(browser, SIGN_IN, {"b": f" B{patron} ", "p": PIN})
     assert answer.json()["data"]["signInPatron"]["__typename"] == "SignInPatronSuccess"
     assert answer.headers["set-cookie"].endswith("; Path=/; Max-Age=3600; HttpOnly; SameSite=Strict")
-    me = (await ask(browser, ME)).json()["data"]
-    assert me == {"viewer": {"__typename": "PatronViewer", "patron": {"id": f"pat_{patron}"}}}
+    me = (await ask(browser, ME)).json()
+    assert me == {
+        "data": {"viewer": {"__typename": "PatronViewer", "patron": {"id": f"pat_{patron}"}}},
+        "extensions": {"cost": {"requested": 2, "limit": 50_000}},
+    }
     session = await db.row("SELECT id, patron_id, staff_user_id, library_id, token_sha256 FROM session")
     assert session is not None
     token = browser.cookies["pg_session"]
@@ -97,7 +100,10 @@ async def test_a_patron_signs_in_and_out(browser: httpx.AsyncClient, patron: int
     assert await db.value("SELECT last_activity_at > now() - interval '1 minute' FROM patron") is True
     assert await db.value("SELECT version FROM patron") == 1
     out = await ask(browser, "mutation { signOut { ended } }")
-    assert out.json()["data"] == {"signOut": {"ended": True}}
+    assert out.json() == {
+        "data": {"signOut": {"ended": True}},
+        "extensions": {"cost": {"requested": 0, "limit": 50_000}},
+    }
     assert "pg_session" not in browser.cookies
     assert await db.value("SELECT count(*) FROM session") == 0
     browser.cookies.set("pg_session", token)

@@ -145,7 +145,8 @@ async def test_a_socket_of_ours_has_it(api: Api, cookie: str) -> None:
     async with api.raw_socket(additional_headers={"cookie": cookie, "origin": api.url}) as connection:
         socket = Socket(connection)
         await socket.init()
-        assert [event["data"] async for event in socket.events(NAME)] == [{"library": {"name": "NORTH"}}]
+        answer = {"data": {"library": {"name": "NORTH"}}, "extensions": {"cost": {"requested": 1, "limit": 50_000}}}
+        assert [event async for event in socket.events(NAME)] == [answer]
 
 
 # Behind a proxy
