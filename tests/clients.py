@@ -152,3 +152,12 @@ async def sse(response: httpx.Response) -> AsyncIterator[tuple[str, str]]:
             data.append(line.removeprefix("data:").removeprefix(" "))
         else:
             assert line.startswith(":"), line
+
+
+def beside_cost(envelope: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer without its cost, which must be there and be all of its extensions."""
+    rest = dict(envelope)
+    cost = rest.pop("extensions")
+    assert set(cost) == {"cost"}
+    assert set(cost["cost"]) == {"requested", "limit"}
+    return rest
