@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -32,11 +32,32 @@ _transaction: ContextVar["asyncpg.Connection[asyncpg.Record] | None"] = ContextV
 
 
 class PooledConnection(asyncpg.Connection):
-    """A connection whose release costs no round trip; so nothing may SET, LISTEN or lock per session on it."""
+    """A connection whose release costs no round trip; so nothing may SET, LISTEN or lock per session on it.
+
+    After a statement that did not come to its end it costs one. asyncpg has a statement parsed first and executed
+    then, and ends only with the second step what the server began with the first: a caller who is cancelled, or
+    whose arguments do not fit, between the two would leave an open transaction that locks the tables of the statement.
+    """
+
+    _unfinished = False
+
+    async def fetch(self, *args: Any, **options: Any) -> Any:
+        """As asyncpg's."""
+        return await self._to_the_end(super().fetch(*args, **options))
+
+    async def fetchval(self, *args: Any, **options: Any) -> Any:
+        """As asyncpg's."""
+        return await self._to_the_end(super().fetchval(*args, **options))
+
+    async def _to_the_end(self, statement: Awaitable[Any]) -> Any:
+        self._unfinished = True
+        found = await statement
+        self._unfinished = False
+        return found
 
     def get_reset_query(self) -> str:
-        """Return nothing to send on release."""
-        return ""
+        """Return what is sent on release: nothing, or what ends a transaction that nobody else ends."""
+        return "SELECT" if self._unfinished else ""
 
 
 @dataclass(slots=True)
