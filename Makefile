@@ -15,7 +15,7 @@ SEEDS ?= 1
 UPGRADE ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help up console browser screenshots test check schema migrate bench wipe yearly torture crashpoints conformance fuzz matrix rolling subscribers lock
+.PHONY: help up console browser screenshots test check lint types words schema migrate bench wipe yearly torture crashpoints conformance fuzz matrix rolling subscribers lock
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,15 +27,22 @@ up: $(RUN) ## Start PostgreSQL, Valkey, the API and a worker with a demonstratio
 console: $(DEV) ## Build the staff console (console/README.md) into the package, if its sources changed
 	@$(BIN)/python hatch_build.py
 
-test: check console $(CLIENTS) $(BROWSER) ## Run every check and every test (TESTS=tests/erasure for some of them)
+test: console ## Run every check and every test (TESTS=tests/erasure for some of them)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target check $(CLIENTS) $(BROWSER)
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(TESTS)
 
-check: $(DEV) ## Lint, format, types, import order, the console's types and words, whether schema.graphql is up to date
+check: lint types words ## Lint, format, types, import order, the console's types and words, whether schema.graphql is up to date
+
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/patrongraph schema --check schema.graphql
+
+types: $(DEV)
+	$(BIN)/mypy
+
+words: $(DEV)
 	$(BIN)/python hatch_build.py --check
 
 schema: $(DEV) ## Write schema.graphql and docs/patron-data.schema.json anew from the code

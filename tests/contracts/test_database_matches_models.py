@@ -18,7 +18,6 @@ from tortoise.migrations.autodetector import MigrationAutodetector
 from tortoise.migrations.constraints import CheckConstraint
 from tortoise.models import Model
 
-from patrongraph import migrate
 from patrongraph.db import MODEL_MODULES, tortoise_config
 from patrongraph.settings import Settings
 from patrongraph.tables import APP
@@ -146,8 +145,7 @@ async def contents(url: str, what: str) -> set[tuple[Any, ...]]:
 
 
 async def test_a_migrated_database_is_what_the_models_declare(database: ModuleType, new_database: NewDatabase) -> None:
-    migrated, written = await new_database(), await new_database()
-    await migrate.apply(migrated)
+    migrated, written = await new_database(migrated=True), await new_database()
     connection = await asyncpg.connect(written)
     for statement in declared():
         await connection.execute(statement)

@@ -73,8 +73,7 @@ async def test_the_status_changes_nothing(new_database: NewDatabase) -> None:
 
 
 async def test_a_newer_database_is_refused_and_left_alone(new_database: NewDatabase) -> None:
-    url = await new_database()
-    await migrate.apply(url)
+    url = await new_database(migrated=True)
     await ask(url, "INSERT INTO tortoise_migrations (app, name, applied_at) VALUES ('patrongraph', '9999_x', now())")
     record = await ask(url, RECORD)
     status = await migrate.status(url)

@@ -38,6 +38,8 @@ ALL = [(scheme, size) for scheme in ("light", "dark") for size in (WIDE, NARROW)
 IMAGES = Path(__file__).parents[2] / "docs/images"
 SETTLED = """() => document.querySelector('h1') && !document.querySelector('.skeleton, .splash, .stale')
   && document.fonts.status === 'loaded'"""
+# The first frame after a change of scheme may still have parts of the scheme before.
+DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 
 @pytest_asyncio.fixture
@@ -118,6 +120,7 @@ async def walk(context: BrowserContext, language: str, places: dict[str, str]) -
 async def look_at(page: Page, scheme: Any, size: Any, look: str) -> list[Any]:
     await page.emulate_media(color_scheme=scheme)
     await page.set_viewport_size(size)
+    await page.evaluate(DRAWN)
     await page.screenshot(path=SCREENSHOTS / f"{look}.png")
     beyond = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return [*await broken_rules(page), *([f"{beyond} px wider than the window"] if beyond > 0 else [])]
