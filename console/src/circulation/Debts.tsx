@@ -143,7 +143,7 @@ function useDebtColumns(ask: (asked: Asked) => void): readonly Column<DebtRowFra
     ];
     if (mayAct) {
       columns.push({
-        id: 'acts', head: t`Actions`,
+        id: 'acts', isAction: true, head: t`Actions`,
         cell: (row) => (!isPositive(row.outstanding) ? null : (
           <span className="acts">
             <Button small onPress={() => ask({ to: 'pay', debt: row })} aria-label={t`Pay ${reason(row.reason)}`}><Trans>Pay…</Trans></Button>

@@ -199,7 +199,7 @@ function useLoanColumns(giveBack: Act, renew: Act): readonly Column<LoanRowFragm
     ];
     if (mayAct) {
       columns.push({
-        id: 'acts', head: t`Actions`,
+        id: 'acts', isAction: true, head: t`Actions`,
         cell: (row) => (row.returnedAt ? null : (
           <span className="acts">
             <Button small onPress={() => void giveBack(row)} aria-label={t`Return ${row.item.title}`}><Trans>Return</Trans></Button>

@@ -144,7 +144,7 @@ function useReservationColumns(
     ];
     if (mayAct) {
       columns.push({
-        id: 'acts', head: t`Actions`,
+        id: 'acts', isAction: true, head: t`Actions`,
         cell: (row) => (row.state !== 'OPEN' ? null : (
           <span className="acts">
             {(row.item.status === 'ON_HOLD_SHELF' || row.item.status === 'AVAILABLE') && (

@@ -117,6 +117,7 @@ function useCohortColumns(
     }
     columns.push({
       id: 'do',
+      isAction: true,
       head: t`Change`,
       isNumber: true,
       cell: (row) => (

@@ -41,7 +41,7 @@ export function EndOfYear({ onEnd }: { onEnd(): void }) {
   }
 
   return (
-    <section className="card stack" aria-labelledby="end-of-year">
+    <section className="card stack no-print" aria-labelledby="end-of-year">
       <h2 id="end-of-year"><Trans>End of the school year</Trans></h2>
       <p className="soft">
         <Trans>Everybody moves to the cohort after their own, and whoever comes into the graduated one is deactivated. It can be taken back until the next purge.</Trans>

@@ -95,6 +95,7 @@ function useYearColumns(ask: (row: RolloverRowFragment) => void): readonly Colum
       },
       {
         id: 'do',
+        isAction: true,
         head: t`Change`,
         isNumber: true,
         cell: (row) => row.undoable && (

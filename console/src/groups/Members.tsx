@@ -117,7 +117,7 @@ function useMemberColumns(acts: ReturnType<typeof useMemberActs>): readonly Colu
     ];
     if (mayManage) {
       columns.push({
-        id: 'acts', head: t`Actions`, cell: (row) => <MemberMenu member={row} setLead={setLead} grant={grant} revoke={revoke} />,
+        id: 'acts', isAction: true, head: t`Actions`, cell: (row) => <MemberMenu member={row} setLead={setLead} grant={grant} revoke={revoke} />,
       });
     }
     return columns;

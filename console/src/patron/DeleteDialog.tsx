@@ -1,5 +1,5 @@
 // Delete: what stands in the way, as links; else what goes and what stays, and Delete once more.
-import { Trans, useLingui } from '@lingui/react/macro';
+import { Plural, Trans, useLingui } from '@lingui/react/macro';
 import { useNavigate } from '@tanstack/react-router';
 import { useCallback, useEffect, useState } from 'react';
 import { useAction } from '../graphql/action.ts';
@@ -83,7 +83,10 @@ function WhatGoes({ preview }: { preview: Preview }) {
         })}
       </dl>
       {preview.statistics > 0 && (
-        <p className="soft"><Trans>{number(preview.statistics)} finished loans remain as statistics that name nobody.</Trans></p>
+        <p className="soft">
+          <Plural value={preview.statistics} one="# finished loan remains as a statistic that names nobody."
+                  other="# finished loans remain as statistics that name nobody." />
+        </p>
       )}
       {preview.otherAccounts > 0 && (
         <p className="soft"><Trans>Accounts at other libraries stay: {number(preview.otherAccounts)}.</Trans></p>

@@ -82,6 +82,7 @@ function useAccountColumns(
       { id: 'last', head: t`Last signed in`, cell: (row) => moment(row.lastSignedInAt) },
       {
         id: 'do',
+        isAction: true,
         head: t`Change`,
         isNumber: true,
         cell: (row) => (

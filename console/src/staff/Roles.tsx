@@ -21,6 +21,7 @@ export function Roles({ roles, again }: { roles: readonly RoleRowFragment[]; aga
       { id: 'allows', head: t`What is allowed`, cell: (row) => <Allowed permissions={row.permissions} /> },
       {
         id: 'do',
+        isAction: true,
         head: t`Change`,
         isNumber: true,
         cell: (row) => <Button kind="quiet" small aria-label={t`Edit ${row.name}`} onPress={() => setEdited(row)}><Trans>Edit</Trans></Button>,

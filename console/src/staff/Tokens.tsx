@@ -39,6 +39,7 @@ export function Tokens({ tokens, again }: { tokens: readonly TokenRowFragment[];
       { id: 'used', head: t`Last used`, cell: (row) => moment(row.lastUsedAt) },
       {
         id: 'do',
+        isAction: true,
         head: t`Change`,
         isNumber: true,
         cell: (row) => row.state === 'ACTIVE' && (

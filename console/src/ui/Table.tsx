@@ -9,6 +9,8 @@ export interface Column<Row> {
   /** The first column's cell holds the row's link, which Enter follows. */
   cell(row: Row): ReactNode;
   isNumber?: boolean;
+  /** Its cells hold what can be done with the row, and nothing that would be printed. */
+  isAction?: boolean;
 }
 
 interface Props<Row> {
@@ -65,7 +67,7 @@ export function Table<Row>({ label, columns, rows, idOf, tagging, nameOf }: Prop
               </th>
             )}
             {columns.map((column) => (
-              <th key={column.id} scope="col" className={column.isNumber ? 'number' : undefined}>{column.head}</th>
+              <th key={column.id} scope="col" className={kindOf(column)}>{column.head}</th>
             ))}
           </tr>
         </thead>
@@ -82,6 +84,10 @@ export function Table<Row>({ label, columns, rows, idOf, tagging, nameOf }: Prop
       </table>
     </div>
   );
+}
+
+function kindOf({ isNumber, isAction }: Pick<Column<unknown>, 'isNumber' | 'isAction'>): string | undefined {
+  return [isNumber && 'number', isAction && 'no-print'].filter(Boolean).join(' ') || undefined;
 }
 
 interface RowProps {
@@ -107,7 +113,7 @@ const MemoRow = memo(function TableRow({ id, row, columns, isFirst, name, isTagg
         </td>
       )}
       {columns.map((column) => (
-        <td key={column.id} className={column.isNumber ? 'number' : undefined} data-label={column.head}>
+        <td key={column.id} className={kindOf(column)} data-label={column.head}>
           {column.cell(row)}
         </td>
       ))}
