@@ -1,5 +1,6 @@
 """The libraries, an engine with room for large operations, and the three answers that must be the same."""
 
+from collections.abc import Awaitable, Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -10,6 +11,7 @@ from graphql import OperationDefinitionNode, parse
 from tests.graph import library
 from tests.graph.reference import Reference, World
 
+from patrongraph import db
 from patrongraph.context import Actor, Context
 from patrongraph.graph.engine import Engine, Request
 from patrongraph.schema import schema
@@ -101,14 +103,22 @@ async def libraries(database: ModuleType) -> ModuleType:
     return database
 
 
+@pytest_asyncio.fixture(scope="module")
+async def standing_libraries(empty: Callable[[], Awaitable[None]]) -> ModuleType:
+    """The same, made once for the tests of a file; for files that only read."""
+    await empty()
+    await library.build()
+    return db
+
+
 @pytest_asyncio.fixture
 async def engine(settings: Settings) -> Engine:
     """An engine as the server has it."""
     return Engine(schema, settings)
 
 
-@pytest_asyncio.fixture
-async def ways(libraries: ModuleType, settings: Settings) -> Ways:
+@pytest_asyncio.fixture(scope="module")
+async def ways(standing_libraries: ModuleType, settings: Settings) -> Ways:
     """The three ways to answer, over the libraries."""
     roomy = Engine(schema, settings.model_copy(update=ROOMY))
     return Ways(roomy, Reference(roomy.schema, await World.load()))

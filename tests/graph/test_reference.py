@@ -62,7 +62,7 @@ def test_names_fold_as_the_database_folds_them(ways: Ways) -> None:
         assert " ".join(reference.name_parts(patron)) == patron["search_key"]
 
 
-async def test_the_libraries_hold_what_the_tests_need(libraries: ModuleType, ways: Ways) -> None:
+async def test_the_libraries_hold_what_the_tests_need(standing_libraries: ModuleType, ways: Ways) -> None:
     """Each list that is paged has several rows, and the computed values come out both ways."""
     data = await ways.compiled(
         "{ patrons(first: 200) { totalCount edges { node { blocked expired groupLead openLoanCount debtTotal"

@@ -26,7 +26,7 @@ PAGE = "edges { cursor }"
 
 
 @pytest_asyncio.fixture
-async def statements(libraries: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+async def statements(standing_libraries: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every statement that a compiled read sends from now on."""
     sent: list[str] = []
     fetchval, fetch = PooledConnection.fetchval, PooledConnection.fetch
@@ -384,7 +384,7 @@ async def test_documents_that_cannot_be_run(door: Door, code: str, query: str, n
     await door.is_refused(400, code, query, name=name)
 
 
-async def test_a_named_operation_among_several_runs(engine: Engine, libraries: ModuleType) -> None:
+async def test_a_named_operation_among_several_runs(engine: Engine, standing_libraries: ModuleType) -> None:
     query = "query a { library { id } } query b { library { code } }"
     for name, wanted in (("a", {"id": "lib_1"}), ("b", {"code": "NORTH"})):
         answer = await engine.execute(Request(query, name), Context(ME, "a test"))
