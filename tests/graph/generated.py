@@ -161,7 +161,7 @@ class Writer:
             if needed or self.yes(6):
                 written.append(f"{argument_name}: {self.argument(argument, values, needed)}")
         if "after" in definition.args and self.yes(3):
-            values = self.cursors(name, " ".join(written))
+            values = self.cursors(type_, name, " ".join(written))
             written.append(f"after: {self.argument(definition.args['after'], [*values, None], False)}")
         return f"({', '.join(written)})" if written else ""
 
@@ -219,8 +219,8 @@ class Writer:
         known: dict[str, list[Any]] = {"search": [*WORDS, None], "barcode": [*BARCODES], "includeEnded": [True, False]}
         return known[name]
 
-    def cursors(self, field_name: str, written: str) -> list[str]:
-        sorted_ = field_name in ("patrons", "purgeCandidates")
+    def cursors(self, type_: Any, field_name: str, written: str) -> list[str]:
+        sorted_ = type_ is QUERY and field_name in ("patrons", "purgeCandidates")  # a certificate's patrons are by id
         by_name = sorted_ and "sort" not in written
         if sorted_ and "sort" in written:
             # Which order it is may be in a variable; one without a place in either order is none of both.

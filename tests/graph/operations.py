@@ -64,7 +64,9 @@ def identity(type_: Any) -> str:
         return f"{{ edges {{ cursor node {inner} }} {page} totalCount }}"
     if is_abstract_type(result):
         return "{ __typename }"
-    return next(f"{{ {name} }}" for name in ("id", "code", "patronId", "jobId", "loans") if name in result.fields)
+    return next(
+        f"{{ {name} }}" for name in ("id", "code", "patronId", "jobId", "loans", "sealed") if name in result.fields
+    )
 
 
 def choices(name: str, argument: Any) -> list[Any]:

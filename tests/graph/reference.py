@@ -40,8 +40,8 @@ from patrongraph.permissions import Permission
 TABLES = (
     "library", "branch", "cohort", "staff_user", "role", "staff_role", "api_token", "patron", "address", "card",
     "block", "patron_group", "group_membership", "privacy_waiver", "item", "loan", "reservation",
-    "ledger_entry", "job", "job_item", "data_export", "audit_event", "tombstone", "job_erasure",
-    "loan_statistic", "import_run", "import_row", "rollover",
+    "ledger_entry", "job", "job_item", "data_export", "audit_event", "audit_seal", "tombstone",
+    "job_erasure", "loan_statistic", "import_run", "import_row", "rollover",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -55,7 +55,11 @@ class World:
 
     @classmethod
     async def load(cls) -> "World":
-        return cls({name: [dict(row) for row in await db.rows(f"SELECT * FROM {name} ORDER BY id")] for name in TABLES})
+        async def rows(table: str) -> list[Row]:
+            key = "event_id" if table == "audit_seal" else "id"
+            return [dict(row) for row in await db.rows(f"SELECT * FROM {table} ORDER BY {key}")]
+
+        return cls({name: await rows(name) for name in TABLES})
 
 
 @dataclass
@@ -1036,6 +1040,24 @@ def _(ask: Asked, _row: Row, args: Row) -> Any:
     }
     rows = ask.own("audit_event")
     return newest([row for row in rows if all(checks[name](row, given[name]) for name in given)], args)
+
+
+columns("AuditChain", None, "sealed head sealedAt waiting waitingSince")
+
+
+@means("Query", "auditChain")
+def _(ask: Asked, _row: Row, _args: Row) -> Any:
+    seals = sorted(ask.own("audit_seal"), key=lambda seal: seal["sequence"])
+    sealed = {seal["event_id"] for seal in seals}
+    waiting = [event["at"] for event in ask.own("audit_event") if event["id"] not in sealed]
+    newest = seals[-1] if seals else None
+    return {
+        "sealed": len(seals),
+        "head": newest and f"{ask.policy['code']}:{newest['sequence']}:{newest['hash'].hex()}",
+        "sealed_at": newest and newest["sealed_at"],
+        "waiting": len(waiting),
+        "waiting_since": min(waiting, default=None),
+    }
 
 
 # ---- What patrons see of themselves

@@ -98,6 +98,35 @@ FROM (SELECT pg_current_snapshot() AS snapshot) AS now
 """
 
 
+MOST_WAITING = 10_000
+"""Newest events of a library among which those without a seal are counted: so asking is cheap in a long trail."""
+
+# The newest seal of library row {library}.
+NEWEST_SEAL = """
+    SELECT seal.sequence, seal.hash, seal.sealed_at FROM audit_seal seal
+    WHERE seal.library_id = {library}.id ORDER BY seal.sequence DESC LIMIT 1
+"""
+
+# How many of the newest events of library row {library} have no seal, and the time of the first of them. When none of
+# these has one, the wait began earlier: with the event that follows the highest one of the last batch of seals.
+WAITING = f"""
+    SELECT count(*)::int AS events,
+           CASE WHEN count(*) < {MOST_WAITING} THEN min(newest.at) ELSE (
+               SELECT event.at FROM audit_event event
+               WHERE event.library_id = {{library}}.id AND event.id > coalesce((
+                   SELECT max(batch.event_id) FROM (
+                       SELECT seal.event_id FROM audit_seal seal
+                       WHERE seal.library_id = {{library}}.id ORDER BY seal.sequence DESC LIMIT {PAGE}
+                   ) AS batch), 0)
+               ORDER BY event.id LIMIT 1) END AS since
+    FROM (
+        SELECT event.id, event.at FROM audit_event event
+        WHERE event.library_id = {{library}}.id ORDER BY event.id DESC LIMIT {MOST_WAITING}
+    ) AS newest
+    WHERE NOT EXISTS (SELECT FROM audit_seal seal WHERE seal.event_id = newest.id)
+"""
+
+
 async def chains(code: str | None = None) -> Sequence[asyncpg.Record]:
     """Return id and code of each library, with sequence, hash and sealed_at of its newest seal, or nulls."""
     return await db.rows(CHAINS, code)

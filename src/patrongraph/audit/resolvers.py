@@ -1,14 +1,14 @@
-"""Root field of the audit trail."""
+"""Root fields of the audit trail."""
 
 import datetime as dt
 
 import strawberry
 
-from patrongraph.audit.types import SUBJECT_KINDS, AuditEvent
+from patrongraph.audit.types import SUBJECT_KINDS, AuditChain, AuditEvent
 from patrongraph.context import ActorKind
 from patrongraph.graph.arguments import Where
 from patrongraph.graph.connections import Connection
-from patrongraph.graph.declare import NEWEST, NODES, Pages, compiled, declared
+from patrongraph.graph.declare import NEWEST, NODES, Pages, RootRow, compiled, declared
 from patrongraph.graph.ids import BadArgument, decode_id, split_id
 from patrongraph.permissions import Permission
 
@@ -69,7 +69,7 @@ def _where_events(where: Where) -> None:
 
 @strawberry.type
 class AuditQuery:
-    """Query.auditEvents."""
+    """Query.auditEvents, .auditChain."""
 
     @declared(
         Pages("true", NEWEST, where=_where_events),
@@ -79,4 +79,12 @@ class AuditQuery:
     def audit_events(
         self, first: int, after: str | None = None, filter: AuditFilter | None = None
     ) -> Connection[AuditEvent]:
+        compiled()
+
+    @declared(
+        RootRow(lambda _where: None),
+        "How far your library's events are sealed against change.",
+        permission=Permission.AUDIT_VIEW,
+    )
+    def audit_chain(self) -> AuditChain:
         compiled()

@@ -5,9 +5,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
+from patrongraph.audit.queries import MOST_WAITING, NEWEST_SEAL, WAITING
 from patrongraph.context import ActorKind
 from patrongraph.graph.connections import Node
-from patrongraph.graph.declare import FROM_PARENT, IN_LIBRARY, column, expression, graph_type, key, many, one
+from patrongraph.graph.declare import (
+    FROM_PARENT,
+    IN_LIBRARY,
+    IS_LIBRARY,
+    column,
+    expression,
+    graph_type,
+    key,
+    many,
+    one,
+)
 from patrongraph.permissions import Permission
 
 if TYPE_CHECKING:
@@ -73,4 +84,32 @@ class AuditEvent(Node):
         "Counts, sums, flags and codes, by name.",
         order='{t}.name COLLATE "C"',
         source="(SELECT told.key AS name, told.value FROM jsonb_each_text({p}.detail) AS told)",
+    )
+
+
+@graph_type(
+    source="library",
+    scope=IS_LIBRARY,
+    permission=Permission.AUDIT_VIEW,
+    laterals={"newest": NEWEST_SEAL.replace("{library}", "{t}"), "unsealed": WAITING.replace("{library}", "{t}")},
+    description="How far the chain of seals over your library's events has come. That nobody changed an event is not"
+    " looked at here: `patrongraph audit verify` does that.",
+)
+class AuditChain:
+    """State, cheap to ask for in a trail of any length; the proof is verify's."""
+
+    sealed: int = expression("coalesce({newest}.sequence, 0)", "How many events have a seal: the newest one's number.")
+    head: str | None = expression(
+        "{t}.code || ':' || {newest}.sequence || ':' || encode({newest}.hash, 'hex')",
+        "The newest seal as CODE:SEQUENCE:HASH, to keep where this database cannot reach: with it"
+        " `patrongraph audit verify --head` notices an end that was cut off; null while nothing is sealed.",
+    )
+    sealed_at: dt.datetime | None = expression("{newest}.sealed_at", "When that seal was made.")
+    waiting: int = expression(
+        "{unsealed}.events",
+        f"How many of the newest {MOST_WAITING} events have no seal yet; {MOST_WAITING} means so many or more. Workers"
+        " seal once a minute.",
+    )
+    waiting_since: dt.datetime | None = expression(
+        "{unsealed}.since", "When the first of the events that wait was written; null when none waits."
     )
