@@ -43,9 +43,9 @@ ADDRESSES = (
     Address("statistics", "/statistics?from=2020-01-01"),
     Address("statistics-split", "/statistics?from=2020-01-01&by=MATERIAL_TYPE&split=BRANCH"),
     Address("statistics-nothing", "/statistics?from=2001-01-01&to=2001-12-31"),
-    Address("settings", "/settings"),
-    Address("staff", "/staff"),
-    Address("audit", "/audit"),
+    Address("settings", "/settings", in_docs=True),
+    Address("staff", "/staff", in_docs=True),
+    Address("audit", "/audit", in_docs=True),
     Address("audit-nothing", "/audit?action=no.such"),
     Address("nothing-here", "/no/such/page"),
 )

@@ -194,3 +194,43 @@ async def test_a_file_holds_the_whole_list_not_only_the_page(desk: Desk) -> None
     await expect(desk.page.locator("main tbody tr")).to_have_count(1)
     await desk.page.go_back()
     await expect(desk.page.locator("main tbody tr")).to_have_count(50)
+
+
+async def lend(patron: int, item_id: int, days: int, renewals: int) -> None:
+    """A loan that ends in so many days and may be renewed so many times."""
+    await db.rows(
+        "INSERT INTO loan (library_id, patron_id, item_id, checked_out_at, due_at, renewals_left)"
+        " SELECT library_id, $1, id, now() - interval '20 days', now() + make_interval(days => $3), $4"
+        " FROM item WHERE id = $2 RETURNING id",
+        patron, item_id, days, renewals,
+    )  # fmt: skip
+
+
+async def test_all_loans_are_renewed_and_each_that_is_not_says_why(desk: Desk) -> None:
+    patron, other = await desk.town.patrons(2, status="ACTIVE")
+    titles = ["Night Train", "Used Up", "Field Guide", "Wanted", "Last Light"]
+    for place, title in enumerate(titles):
+        made = await item(desk, f"30{place}", title, "ON_LOAN")
+        await lend(patron, made, days=1, renewals=0 if title == "Used Up" else 2)
+        if title == "Wanted":
+            await db.rows(
+                "INSERT INTO reservation (library_id, patron_id, item_id, requested_at, state)"
+                " VALUES ($1, $2, $3, now(), 'OPEN') RETURNING id",
+                desk.town.id, other, made,
+            )  # fmt: skip
+    await desk.sign_in(path=f"/patrons/pat_{patron}/loans")
+    page, language = desk.page, desk.language
+    await page.get_by_role("button", name={"en": "Renew all", "sv": "Låna om alla"}[language]).click()
+    await expect(page.get_by_role("status").locator(".notice")).to_contain_text(
+        {"en": "3 renewed, 2 not.", "sv": "3 omlånade, 2 inte."}[language]
+    )
+    row = page.get_by_role("row")
+    used_up = {"en": "The loan cannot be renewed any more.", "sv": "Lånet kan inte lånas om fler gånger."}[language]
+    await expect(row.filter(has_text="Used Up").locator(".not-renewed li")).to_have_text([used_up])
+    await expect(row.filter(has_text="Wanted").locator(".not-renewed")).to_have_count(1)
+    await expect(page.locator(".not-renewed")).to_have_count(2)
+    await desk.looks_right("patron-renew-all")
+    assert await told("SELECT renewals_left FROM loan WHERE patron_id = $1 ORDER BY id", patron) == [
+        (1,), (0,), (1,), (2,), (1,)
+    ]  # fmt: skip
+    assert await db.value("SELECT count(*) FROM audit_event WHERE action = 'desk.renew'") == 3

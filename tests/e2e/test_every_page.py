@@ -19,6 +19,7 @@ from tests.e2e.addresses import ADDRESSES, Address
 from tests.e2e.conftest import PASSWORD, SCREENSHOTS, broken_rules, listen
 
 from patrongraph import db
+from patrongraph.audit.sealing import seal_all
 from patrongraph.context import Actor, system_actor
 from patrongraph.erasure import actions as erasure
 from patrongraph.imports import actions as imports
@@ -44,8 +45,9 @@ DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame
 
 @pytest_asyncio.fixture
 async def places(database: ModuleType) -> dict[str, str]:
-    """What the addresses name, of the demonstration library."""
+    """What the addresses name, of the demonstration library, whose trail is sealed."""
     await demo.load_demonstration()
+    await seal_all()
     patron = await db.value("SELECT patron_id FROM card WHERE barcode = $1 ORDER BY id LIMIT 1", str(demo.FAMILY_LEAD))
     library = await db.value("SELECT library_id FROM patron WHERE id = $1", patron)
     return {"patron": f"pat_{patron}", **await jobs_of(system_actor(library))}

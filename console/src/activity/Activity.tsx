@@ -6,6 +6,7 @@ import { useQuery } from 'urql';
 import {
   ActivityRowFragmentDoc, PatronActivityDocument, unmask, type ActivityRowFragment, type ActorKind, type PatronActivityQuery,
 } from '../graphql/generated/index.ts';
+import { JobLink } from '../jobs/JobLink.tsx';
 import { Answer } from '../ui/Answer.tsx';
 import { Choice } from '../ui/Choice.tsx';
 import { CsvButton } from '../ui/CsvButton.tsx';
@@ -14,6 +15,7 @@ import { EmptyState } from '../ui/EmptyState.tsx';
 import { Pager } from '../ui/Pager.tsx';
 import { Table, type Column } from '../ui/Table.tsx';
 import { useAllPages } from '../ui/useAllPages.ts';
+import { useFresh } from '../ui/useFresh.ts';
 import { moment, number } from '../words/format.ts';
 import './activity.css';
 import { ACTOR_KINDS, beginning, type ActivitySearch } from './search.ts';
@@ -35,6 +37,7 @@ export default function Activity() {
   const [answer, again] = useQuery({
     query: PatronActivityDocument, variables: { first: PAGE, after: search.after ?? null, filter },
   });
+  useFresh(again);
   const everything = useMemo(() => ({ filter }), [filter]);
   const everyPage = useAllPages(PatronActivityDocument, everything, listOf);
   const everyRow = async () => (await everyPage()).map((node) => unmask(ActivityRowFragmentDoc, node));
@@ -106,6 +109,7 @@ function useActivityColumns(): readonly Column<ActivityRowFragment>[] {
       { id: 'at', head: t`When`, cell: (row) => <time dateTime={row.at}>{moment(row.at)}</time> },
       { id: 'what', head: t`What`, cell: (row) => <What row={row} /> },
       { id: 'by', head: t`By`, cell: (row) => <Who row={row} /> },
+      { id: 'job', head: t`Job`, cell: (row) => row.jobId && <JobLink id={row.jobId}>{row.jobId}</JobLink> },
       {
         id: 'detail', head: t`Particulars`,
         cell: (row) => <span className="particulars">{particulars(row).map((one) => <code key={one}>{one}</code>)}</span>,

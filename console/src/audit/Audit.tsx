@@ -3,6 +3,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useMemo, useState, type FormEvent } from 'react';
 import { useClient, useQuery } from 'urql';
 import { AuditRowFragmentDoc, AuditTrailDocument, unmask, type AuditRowFragment } from '../graphql/generated/index.ts';
+import { JobLink } from '../jobs/JobLink.tsx';
 import { useMay } from '../session/session.tsx';
 import { Answer } from '../ui/Answer.tsx';
 import { Button } from '../ui/Button.tsx';
@@ -17,6 +18,7 @@ import { Table, type Column } from '../ui/Table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { moment, number } from '../words/format.ts';
 import './audit.css';
+import { ChainCard } from './ChainCard.tsx';
 import { auditFilter, KINDS, told, type AuditSearch } from './search.ts';
 import { actorWords } from './words.ts';
 
@@ -37,6 +39,7 @@ export default function Audit() {
   const rowsOfAll = useWholeTrail(filter);
   return (
     <Page title={t`Audit trail`} actions={<CsvButton name="audit" rows={rowsOfAll} />}>
+      <ChainCard />
       <Restrictions key={JSON.stringify(filter)} search={search} go={go} />
       <Answer state={state} retry={again}>
         {({ auditEvents: { edges, pageInfo } }) => {
@@ -57,7 +60,7 @@ export default function Audit() {
           );
         }}
       </Answer>
-      <p className="soft"><Trans>The trail is never changed and holds no personal data. Its seals are checked with <code>patrongraph audit verify</code>.</Trans></p>
+      <p className="soft"><Trans>The trail is never changed and holds no personal data.</Trans></p>
     </Page>
   );
 }
@@ -89,10 +92,15 @@ function Restrictions({ search, go }: { search: AuditSearch; go(change: AuditSea
   );
 }
 
+/** What an event is about; a patron or a job may be looked at, if it is still there. */
+function About({ id, maySeePatrons }: { id: string | null; maySeePatrons: boolean }) {
+  if (id?.startsWith('job_')) return <JobLink id={id}>{id}</JobLink>;
+  return id?.startsWith('pat_') && maySeePatrons ? <Link to="/patrons/$id" params={{ id }}>{id}</Link> : id;
+}
+
 function who(row: AuditRowFragment): string | undefined {
   return row.actor?.displayName ?? row.tokenName ?? row.actorId ?? undefined;
 }
-
 
 function useAuditColumns(): readonly Column<AuditRowFragment>[] {
   const { t, i18n } = useLingui();
@@ -105,10 +113,9 @@ function useAuditColumns(): readonly Column<AuditRowFragment>[] {
       {
         id: 'subject',
         head: t`About`,
-        cell: (row) => (maySeePatrons && row.subjectId?.startsWith('pat_')
-          ? <Link to="/patrons/$id" params={{ id: row.subjectId }}>{row.subjectId}</Link> : row.subjectId),
+        cell: (row) => <About id={row.subjectId} maySeePatrons={maySeePatrons} />,
       },
-      { id: 'job', head: t`Job`, cell: (row) => row.jobId },
+      { id: 'job', head: t`Job`, cell: (row) => row.jobId && <JobLink id={row.jobId}>{row.jobId}</JobLink> },
       { id: 'told', head: t`Particulars`, cell: (row) => <span className="told">{told(row.detail, 3)}</span> },
     ],
     [t, i18n, i18n.locale, maySeePatrons],

@@ -15,6 +15,7 @@ import { EmptyState } from '../ui/EmptyState.tsx';
 import { Pager } from '../ui/Pager.tsx';
 import { Table, type Column } from '../ui/Table.tsx';
 import { useAllPages } from '../ui/useAllPages.ts';
+import { useFresh } from '../ui/useFresh.ts';
 import { day, money, number } from '../words/format.ts';
 import { isPositive } from './amount.ts';
 import { Charge } from './Charge.tsx';
@@ -44,6 +45,7 @@ export default function Debts() {
     query: PatronDebtsDocument,
     variables: { id, first: PAGE, after: search.after ?? null, state: asked(state) },
   });
+  useFresh(again);
   const headAgain = useHeadAgain(id);
   const everything = useMemo(() => ({ id, state: asked(state) }), [id, state]);
   const everyPage = useAllPages(PatronDebtsDocument, everything, listOf);

@@ -14,8 +14,6 @@ export function DeskNotice({ about, problem, error }: {
   problem: Problem | undefined;
   error: CombinedError | undefined;
 }) {
-  const { i18n } = useLingui();
-  const { currency } = useViewer().library;
   if (error || problem?.code !== 'CIRCULATION_REFUSED' || !hasRefusals(problem)) {
     if (problem?.code !== 'NOT_FOUND' || !about) return <ProblemNotice problem={problem} error={error} />;
     return (
@@ -28,18 +26,27 @@ export function DeskNotice({ about, problem, error }: {
   return (
     <div className="notice warn" role="alert">
       <strong>{about ? <Trans>The desk refuses “{about}”.</Trans> : <Trans>The desk refuses this.</Trans>}</strong>
-      <ul>
-        {problem.refusals.map((one) => (
-          <li key={one.code + one.message}>
-            {i18n._(refusalWords[one.code])}
-            {one.amountToClear && <> <Trans>A payment of {money(one.amountToClear, currency)} ends this.</Trans></>}
-          </li>
-        ))}
-      </ul>
+      <Reasons refusals={problem.refusals} />
     </div>
   );
 }
 
-function hasRefusals(problem: Problem): problem is Problem & RefusalsFragment {
+/** Every reason of a refusal. */
+export function Reasons({ refusals }: { refusals: RefusalsFragment['refusals'] }) {
+  const { i18n } = useLingui();
+  const { currency } = useViewer().library;
+  return (
+    <ul>
+      {refusals.map((one) => (
+        <li key={one.code + one.message}>
+          {i18n._(refusalWords[one.code])}
+          {one.amountToClear && <> <Trans>A payment of {money(one.amountToClear, currency)} ends this.</Trans></>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function hasRefusals(problem: Problem): problem is Problem & RefusalsFragment {
   return 'refusals' in problem;
 }

@@ -18,12 +18,15 @@ import { Pager } from '../ui/Pager.tsx';
 import { Table, type Column } from '../ui/Table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { useAllPages } from '../ui/useAllPages.ts';
+import { useFresh } from '../ui/useFresh.ts';
 import { day, moment, number } from '../words/format.ts';
 import './circulation.css';
 import { DeskNotice } from './DeskNotice.tsx';
 import { Lend } from './Lend.tsx';
+import { NotRenewed, RenewalsNotice } from './RenewAll.tsx';
 import { asked, LOAN_STATES, type ListSearch } from './search.ts';
 import { useHeadAgain } from './useHead.ts';
+import { useRenewAll, type Renewals } from './useRenewAll.ts';
 import { loanWords } from './words.ts';
 import { Work } from './Work.tsx';
 import { WriteOff } from './WriteOff.tsx';
@@ -48,16 +51,18 @@ export default function Loans() {
     query: PatronLoansDocument,
     variables: { id, first: PAGE, after: search.after ?? null, state: asked(state) },
   });
+  useFresh(again);
   const headAgain = useHeadAgain(id);
   const everything = useMemo(() => ({ id, state: asked(state) }), [id, state]);
   const everyPage = useAllPages(PatronLoansDocument, everything, listOf);
-  const everyRow = async () => (await everyPage()).map((node) => unmask(LoanRowFragmentDoc, node));
+  const everyRow = useCallback(async () => (await everyPage()).map((node) => unmask(LoanRowFragmentDoc, node)), [everyPage]);
   const changed = useCallback(() => {
     again({ requestPolicy: 'network-only' });
     headAgain();
   }, [again, headAgain]);
-  const desk = useLoanDesk(changed);
-  const columns = useLoanColumns(desk.giveBack, desk.renew);
+  const all = useRenewAll(everyRow, changed);
+  const desk = useLoanDesk(changed, all.forget);
+  const columns = useLoanColumns(desk.giveBack, desk.renew, all.renewals?.refused);
   const [isWritingOff, setIsWritingOff] = useState(false);
 
   return (
@@ -66,7 +71,13 @@ export default function Loans() {
       <div className="bar">
         <Choice inline label={t`Show`} value={state} onChange={(to) => go({ state: to })}
                 options={LOAN_STATES.map((one) => ({ id: one, label: i18n._(loanWords[one]) }))} />
+        {state === 'OPEN' && answer.data?.patron && answer.data.patron.loans.totalCount > 0 && (
+          <Can permission="CIRCULATION_DESK">
+            <Button onPress={() => void all.renewAll()} isPending={all.renewals?.isOver === false}><Trans>Renew all</Trans></Button>
+          </Can>
+        )}
       </div>
+      <RenewalsNotice renewals={all.renewals} isUnread={all.isUnread} />
       <DeskNotice about={desk.about} problem={desk.problem} error={desk.error} />
       {desk.returned && <ReturnedNotice returned={desk.returned} />}
       <Answer state={answer} retry={again}>
@@ -104,7 +115,7 @@ export default function Loans() {
 }
 
 /** Return and renew, with what the desk said last. */
-function useLoanDesk(changed: () => void) {
+function useLoanDesk(changed: () => void, forgetRefused: (loanId: string) => void) {
   const { t } = useLingui();
   const { run: checkIn, ...returning } = useAction(CheckInDocument);
   const { run: renewLoan, ...renewing } = useAction(RenewLoanDocument);
@@ -139,10 +150,11 @@ function useLoanDesk(changed: () => void) {
       begin(item.title);
       const done = await renewLoan({ loanId: id });
       if (!done) return;
+      forgetRefused(id);
       toast(t`Renewed until ${day(done.loan.dueAt)}: ${item.title}`);
       changed();
     },
-    [begin, renewLoan, changed, t],
+    [begin, renewLoan, changed, forgetRefused, t],
   );
   return {
     giveBack, renew, about, returned,
@@ -185,12 +197,20 @@ function idOf(row: LoanRowFragment): string {
 
 type Act = (row: LoanRowFragment) => Promise<void>;
 
-function useLoanColumns(giveBack: Act, renew: Act): readonly Column<LoanRowFragment>[] {
+function useLoanColumns(
+  giveBack: Act, renew: Act, refused: Renewals['refused'] | undefined,
+): readonly Column<LoanRowFragment>[] {
   const { t, i18n } = useLingui();
   const mayAct = useMay('CIRCULATION_DESK');
   return useMemo(() => {
     const columns: Column<LoanRowFragment>[] = [
-      { id: 'title', head: t`Title`, cell: (row) => <Work title={row.item.title} author={row.item.author} /> },
+      {
+        id: 'title', head: t`Title`,
+        cell: (row) => {
+          const why = refused?.get(row.id);
+          return <div><Work title={row.item.title} author={row.item.author} />{why && <NotRenewed refused={why} />}</div>;
+        },
+      },
       { id: 'barcode', head: t`Barcode`, cell: (row) => <span className="mono">{row.item.barcode}</span> },
       { id: 'lent', head: t`Lent`, cell: (row) => <time dateTime={row.checkedOutAt}>{day(row.checkedOutAt)}</time> },
       { id: 'due', head: t`Due`, cell: (row) => <Due loan={row} /> },
@@ -212,7 +232,7 @@ function useLoanColumns(giveBack: Act, renew: Act): readonly Column<LoanRowFragm
     }
     return columns;
     // The words change with the language.
-  }, [t, i18n.locale, mayAct, giveBack, renew]);
+  }, [t, i18n.locale, mayAct, giveBack, renew, refused]);
 }
 
 function Due({ loan }: { loan: LoanRowFragment }) {

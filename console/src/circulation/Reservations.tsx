@@ -19,6 +19,7 @@ import { Pager } from '../ui/Pager.tsx';
 import { Table, type Column } from '../ui/Table.tsx';
 import { toast } from '../ui/toast.tsx';
 import { useAllPages } from '../ui/useAllPages.ts';
+import { useFresh } from '../ui/useFresh.ts';
 import { day, moment, number } from '../words/format.ts';
 import { CancelReservation } from './CancelReservation.tsx';
 import './circulation.css';
@@ -43,6 +44,7 @@ export default function Reservations() {
     query: PatronReservationsDocument,
     variables: { id, first: PAGE, after: search.after ?? null, state: asked(state) },
   });
+  useFresh(again);
   const headAgain = useHeadAgain(id);
   const everything = useMemo(() => ({ id, state: asked(state) }), [id, state]);
   const everyPage = useAllPages(PatronReservationsDocument, everything, listOf);

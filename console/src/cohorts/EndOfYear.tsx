@@ -2,6 +2,7 @@ import { Plural, Trans, useLingui } from '@lingui/react/macro';
 import { useMemo, useState } from 'react';
 import { useAction } from '../graphql/action.ts';
 import { RollOverCohortsDocument, type RollOverCohortsMutation } from '../graphql/generated/index.ts';
+import { JobLink } from '../jobs/JobLink.tsx';
 import { Button } from '../ui/Button.tsx';
 import { Choice } from '../ui/Choice.tsx';
 import { ProblemNotice } from '../ui/ProblemNotice.tsx';
@@ -56,7 +57,7 @@ export function EndOfYear({ onEnd }: { onEnd(): void }) {
       {job && <RolloverJob job={job.job} label={t`End of the school year ${job.year}`} onEnd={onEnd} />}
       {preview && (
         <>
-          {preview.continues && <p className="notice"><Trans>A job for this year ended before all was done. This is about the rest.</Trans></p>}
+          {preview.continues && <p className="notice"><Trans><JobLink id={preview.continues.id}>A job for this year</JobLink> ended before all was done. This is about the rest.</Trans></p>}
           <PreviewTable lines={preview.cohorts} />
           <div className="bar end">
             <p>

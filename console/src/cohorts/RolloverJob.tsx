@@ -4,6 +4,7 @@ import { useSubscription } from 'urql';
 import {
   RolloverJobFragmentDoc, RolloverProgressDocument, unmask, type FragmentType, type JobState,
 } from '../graphql/generated/index.ts';
+import { JobLink } from '../jobs/JobLink.tsx';
 import { jobStateWords } from '../jobs/words.ts';
 import { Progress } from '../ui/Progress.tsx';
 
@@ -31,6 +32,8 @@ export function RolloverJob({ job, label, onEnd }: { job: JobRef; label: string;
   }, [hasEnded, onEnd]);
   return (
     <Progress label={`${label} · ${i18n._(jobStateWords[now.state])}`} total={now.total} failed={now.failed}
-              settled={now.done + now.skipped + now.failed + now.cancelled} isFinished={hasEnded} />
+              settled={now.done + now.skipped + now.failed + now.cancelled} isFinished={hasEnded}>
+      <JobLink id={now.id}>{label}</JobLink> · {i18n._(jobStateWords[now.state])}
+    </Progress>
   );
 }

@@ -1,10 +1,11 @@
 import { Trans, useLingui } from '@lingui/react/macro';
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useMemo, useState, type ReactNode } from 'react';
 import { useAction } from '../graphql/action.ts';
 import {
-  RolloverRowFragmentDoc, UndoRolloverDocument, unmask, type FragmentType, type RolloverRowFragment,
+  RolloverJobFragmentDoc, RolloverRowFragmentDoc, UndoRolloverDocument, unmask, type FragmentType, type RolloverRowFragment,
   type UndoRolloverMutation,
 } from '../graphql/generated/index.ts';
+import { JobLink } from '../jobs/JobLink.tsx';
 import { Button } from '../ui/Button.tsx';
 import { Chip } from '../ui/Chip.tsx';
 import { ProblemNotice } from '../ui/ProblemNotice.tsx';
@@ -78,18 +79,24 @@ function rowId(row: RolloverRowFragment): string {
   return row.id;
 }
 
+/** Leads to the job that took the year back. */
+function UndoLink({ row, children }: { row: RolloverRowFragment; children: ReactNode }) {
+  const job = unmask(RolloverJobFragmentDoc, row.undoJob);
+  return job ? <JobLink id={job.id}>{children}</JobLink> : children;
+}
+
 function useYearColumns(ask: (row: RolloverRowFragment) => void): readonly Column<RolloverRowFragment>[] {
   const { t, i18n } = useLingui();
   return useMemo(
     () => [
-      { id: 'year', head: t`Year`, cell: (row) => <strong>{row.year}</strong> },
+      { id: 'year', head: t`Year`, cell: (row) => <JobLink id={row.job.id}>{row.year}</JobLink> },
       { id: 'at', head: t`Started`, cell: (row) => moment(row.startedAt) },
       { id: 'moved', head: t`Moved`, isNumber: true, cell: (row) => number(row.moved) },
       { id: 'off', head: t`Deactivated`, isNumber: true, cell: (row) => number(row.deactivated) },
       {
         id: 'state',
         head: t`State`,
-        cell: (row) => (row.undone ? <Chip><Trans>Taken back {moment(row.undoneAt)}</Trans></Chip>
+        cell: (row) => (row.undone ? <Chip><UndoLink row={row}><Trans>Taken back {moment(row.undoneAt)}</Trans></UndoLink></Chip>
           : row.undoable ? <Chip tone="good"><Trans>Can be taken back</Trans></Chip>
           : <span className="soft">{row.undoObstacle && i18n._(undoObstacleWords[row.undoObstacle])}</span>),
       },

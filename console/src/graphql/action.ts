@@ -14,9 +14,18 @@ export type Success<Data> = Exclude<Payload<Data>, { __typename: Problem['__type
 /** The other members: the same object as `problem`, with what the document asks for of that Problem. */
 export type Refusal<Data> = Extract<Payload<Data>, { __typename: Problem['__typename'] }>;
 
+/** What became of one run: one of the three, or nothing when another run of the same action had not ended. */
+export interface Outcome<Data> {
+  success?: Success<Data> | undefined;
+  problem?: Problem | undefined;
+  error?: CombinedError | undefined;
+}
+
 export interface Action<Data, Input> {
   /** Returns the success, or undefined when refused, failed or already running. */
   run(input: Input): Promise<Success<Data> | undefined>;
+  /** The same for many runs after one another, where each one's refusal is wanted: it is in the answer, too. */
+  attempt(input: Input): Promise<Outcome<Data>>;
   running: boolean;
   problem: Problem | undefined;
   refusal: Refusal<Data> | undefined;
@@ -54,9 +63,9 @@ export function useAction<Data, Input extends object>(
   const [problem, setProblem] = useState<Problem>();
   const [error, setError] = useState<CombinedError>();
 
-  const run = useCallback(
-    async (given: Omit<Input, 'idempotencyKey'>) => {
-      if (busy.current) return undefined;
+  const attempt = useCallback(
+    async (given: Omit<Input, 'idempotencyKey'>): Promise<Outcome<Data>> => {
+      if (busy.current) return {};
       busy.current = true;
       setRunning(true);
       setProblem(undefined);
@@ -73,20 +82,22 @@ export function useAction<Data, Input extends object>(
       if (!result.error?.networkError) unsettled.current = undefined;
       setError(result.error);
       const payload = payloadOf(result.data);
-      if (!payload || result.error) return undefined;
+      if (result.error) return { error: result.error };
+      if (!payload) return {};
       if (isProblem(payload)) {
         setProblem(payload);
-        return undefined;
+        return { problem: payload };
       }
-      return payload as Success<Data>;
+      return { success: payload as Success<Data> };
     },
     [client, document, idempotent, askPassword],
   );
+  const run = useCallback(async (given: Omit<Input, 'idempotencyKey'>) => (await attempt(given)).success, [attempt]);
 
   const forget = useCallback(() => {
     setProblem(undefined);
     setError(undefined);
   }, []);
 
-  return { run, running, problem, refusal: problem as Refusal<Data> | undefined, error, forget };
+  return { run, attempt, running, problem, refusal: problem as Refusal<Data> | undefined, error, forget };
 }

@@ -16,6 +16,7 @@ import { Pager } from '../ui/Pager.tsx';
 import { ProblemNotice } from '../ui/ProblemNotice.tsx';
 import { toast } from '../ui/toast.tsx';
 import { useAllPages } from '../ui/useAllPages.ts';
+import { useFresh } from '../ui/useFresh.ts';
 import { money, number } from '../words/format.ts';
 import '../circulation/circulation.css';
 import './groups.css';
@@ -39,6 +40,7 @@ export default function Group() {
   const [answer, again] = useQuery({
     query: PatronsGroupDocument, variables: { id, first: PAGE, after: after ?? null, mayTotals },
   });
+  useFresh(again);
   const headAgain = useHeadAgain(id);
   const changed = useCallback(() => {
     again({ requestPolicy: 'network-only' });

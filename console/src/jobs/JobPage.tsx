@@ -2,6 +2,7 @@ import { Trans, useLingui } from '@lingui/react/macro';
 import { Link, useParams } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useQuery, useSubscription } from 'urql';
+import { ExportCard } from '../exports/ExportCard.tsx';
 import {
   JobDetailFragmentDoc, JobPageDocument, JobProgressDocument, unmask, type JobDetailFragment, type JobKind,
 } from '../graphql/generated/index.ts';
@@ -30,7 +31,7 @@ export default function JobPage() {
   return (
     <Page title={job ? `${i18n._(jobKindWords[job.kind])} · ${moment(job.createdAt)}` : t`Job`}>
       <Answer state={{ ...state, stale: false }} retry={again}>
-        {() => (job ? <JobView job={job} /> : (
+        {() => (job ? <JobView job={job} again={again} /> : (
           <EmptyState title={t`There is no such job.`}>
             <Trans>Your library has no job with this number. <Link to="/jobs">All jobs</Link></Trans>
           </EmptyState>
@@ -42,10 +43,15 @@ export default function JobPage() {
 
 const ITEMISED: readonly JobKind[] = ['PURGE', 'ROLLOVER', 'UNDO_ROLLOVER'];
 
-function JobView({ job }: { job: JobDetailFragment }) {
+const EXPORTS: readonly JobKind[] = ['EXPORT_PATRON', 'EXPORT_PATRONS'];
+
+function JobView({ job, again }: { job: JobDetailFragment; again(options: { requestPolicy: 'network-only' }): void }) {
   return (
     <>
       <JobCard job={job} />
+      {EXPORTS.includes(job.kind) && (
+        <ExportCard file={job.export} jobState={job.state} onRefused={() => again({ requestPolicy: 'network-only' })} />
+      )}
       {job.kind === 'PURGE' && job.done > 0 && (
         <Can permission="AUDIT_VIEW"><Certificate jobId={job.id} isFinished={!isUnderWay(job.state)} /></Can>
       )}

@@ -1,8 +1,10 @@
 import { Trans, useLingui } from '@lingui/react/macro';
-import { Link, useNavigate, useSearch } from '@tanstack/react-router';
-import { useEffect, useMemo } from 'react';
-import { useQuery, useSubscription } from 'urql';
-import { JobChangesDocument, JobRowFragmentDoc, JobsDocument, unmask, type JobRowFragment } from '../graphql/generated/index.ts';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useMemo } from 'react';
+import { useQuery } from 'urql';
+import {
+  JobChangesDocument, JobRowFragmentDoc, JobsDocument, unmask, type JobChangesSubscription, type JobRowFragment,
+} from '../graphql/generated/index.ts';
 import { Answer } from '../ui/Answer.tsx';
 import { Chip } from '../ui/Chip.tsx';
 import { Choice } from '../ui/Choice.tsx';
@@ -13,7 +15,10 @@ import { Pager } from '../ui/Pager.tsx';
 import { Table, type Column } from '../ui/Table.tsx';
 import { moment, number } from '../words/format.ts';
 import './jobs.css';
+import { JobLink } from './JobLink.tsx';
+import { isOff } from './live.ts';
 import { KINDS, STATES, type JobsSearch } from './search.ts';
+import { useListNews } from './useListNews.ts';
 import { jobKindWords, jobStateTones, jobStateWords } from './words.ts';
 
 const PAGE = 50;
@@ -27,16 +32,13 @@ export default function Jobs() {
     query: JobsDocument,
     variables: { first: PAGE, after: search.after ?? null, kind: search.kind ?? null, state: search.state ?? null },
   });
-  // A job on the page changes by itself, for the cache has it by its id; a new one is asked for.
-  const [news] = useSubscription({ query: JobChangesDocument, variables: { kind: search.kind ?? null } });
-  const newest = news.data?.jobs;
-  const newestOnPage = state.data?.jobs.edges[0]?.node;
-  const isNew = newest !== undefined && state.data !== undefined && search.after === undefined
-    && search.state === undefined && !state.data.jobs.edges.some(({ node }) => node.id === newest.id)
-    && (!newestOnPage || newest.createdAt > unmask(JobRowFragmentDoc, newestOnPage).createdAt);
-  useEffect(() => {
-    if (isNew) again({ requestPolicy: 'network-only' });
-  }, [isNew, newest?.id, again]);
+  const page = state.data?.jobs;
+  const whatIsOff = ({ jobs: news }: JobChangesSubscription) => page === undefined || isOff(
+    unmask(JobRowFragmentDoc, news),
+    { rows: page.edges.map(({ node }) => unmask(JobRowFragmentDoc, node)), hasNext: page.pageInfo.hasNextPage },
+    search,
+  );
+  useListNews(JobChangesDocument, { kind: search.kind ?? null }, whatIsOff, again);
   const columns = useJobColumns();
 
   return (
@@ -89,7 +91,7 @@ function useJobColumns(): readonly Column<JobRowFragment>[] {
     () => [
       {
         id: 'kind', head: t`Job`,
-        cell: (row) => <Link to="/jobs/$id" params={{ id: row.id }}>{i18n._(jobKindWords[row.kind])}</Link>,
+        cell: (row) => <JobLink id={row.id} kind={row.kind}>{i18n._(jobKindWords[row.kind])}</JobLink>,
       },
       {
         id: 'state', head: t`State`,

@@ -2,17 +2,20 @@
 import { Trans, useLingui } from '@lingui/react/macro';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useQuery, useSubscription } from 'urql';
+import { fileSize } from '../exports/size.ts';
+import { useFetchFile } from '../exports/useFetchFile.ts';
 import { useAction } from '../graphql/action.ts';
 import {
-  ExportPatronDataDocument, PatronExportFragmentDoc, PatronExportJobDocument, PatronExportNewsDocument,
-  PatronFileLinkDocument, unmask, type ExportFormat, type PatronExportFragment,
+  ExportFileFragmentDoc, ExportPatronDataDocument, PatronExportFragmentDoc, PatronExportJobDocument,
+  PatronExportNewsDocument, unmask, type ExportFormat, type PatronExportFragment,
 } from '../graphql/generated/index.ts';
+import { JobLink } from '../jobs/JobLink.tsx';
 import { Button } from '../ui/Button.tsx';
 import { Choice } from '../ui/Choice.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
 import { ProblemNotice } from '../ui/ProblemNotice.tsx';
 import { Progress } from '../ui/Progress.tsx';
-import { moment, number } from '../words/format.ts';
+import { moment } from '../words/format.ts';
 
 type Format = Extract<ExportFormat, 'JSON' | 'HTML'>;
 
@@ -56,13 +59,17 @@ function Following({ jobId, onClose }: { jobId: string; onClose(): void }) {
   const [{ data }] = useQuery({ query: PatronExportJobDocument, variables: { id: jobId } });
   useSubscription({ query: PatronExportNewsDocument, variables: { id: jobId } });
   const job = unmask(PatronExportFragmentDoc, data?.job);
+  const file = unmask(ExportFileFragmentDoc, job?.export);
   const settled = job ? job.done + job.skipped + job.failed + job.cancelled : 0;
   const isOver = job !== undefined && job !== null && !['QUEUED', 'RUNNING', 'PAUSED'].includes(job.state);
   return (
     <>
       <Progress label={t`Collecting the data`} total={job?.total ?? 1} settled={settled} failed={job?.failed ?? 0} isFinished={isOver} />
-      {job?.export?.state === 'READY' && <File file={job.export} onClose={onClose} />}
-      {isOver && job.export?.state !== 'READY' && (
+      {!isOver && (
+        <p className="soft"><Trans>You may close this: the file will be at <JobLink id={jobId}>its job</JobLink>, too.</Trans></p>
+      )}
+      {file?.state === 'READY' && job?.export && <File file={job.export} onClose={onClose} />}
+      {isOver && file?.state !== 'READY' && (
         <div className="notice danger" role="alert">
           <strong>
             {job.state === 'CANCELLED' ? <Trans>The download was cancelled.</Trans> : <Trans>The data could not be collected.</Trans>}
@@ -70,25 +77,20 @@ function Following({ jobId, onClose }: { jobId: string; onClose(): void }) {
           {job.error && <p>{job.error}</p>}
         </div>
       )}
-      {job?.export?.state !== 'READY' && <footer><Button onPress={onClose}><Trans>Close</Trans></Button></footer>}
+      {file?.state !== 'READY' && <footer><Button onPress={onClose}><Trans>Close</Trans></Button></footer>}
     </>
   );
 }
 
 /** Fetches the file as soon as it is there; again when asked, each time by a new link. */
-function File({ file, onClose }: { file: NonNullable<PatronExportFragment['export']>; onClose(): void }) {
-  const { run, running, problem, error } = useAction(PatronFileLinkDocument, { idempotent: false });
+function File({ file: given, onClose }: { file: NonNullable<PatronExportFragment['export']>; onClose(): void }) {
+  const file = unmask(ExportFileFragmentDoc, given);
+  const { fetchFile, running, problem, error } = useFetchFile();
   const fetched = useRef<string>(undefined);
   const [isSaved, setIsSaved] = useState(false);
   const save = useCallback(async () => {
-    const made = await run({ exportId: file.id });
-    if (!made) return;
-    const link = document.createElement('a');
-    link.href = made.url;
-    link.download = '';
-    link.click();
-    setIsSaved(true);
-  }, [run, file.id]);
+    if (await fetchFile(file.id)) setIsSaved(true);
+  }, [fetchFile, file.id]);
   useEffect(() => {
     if (fetched.current === file.id) return;
     fetched.current = file.id;
@@ -99,7 +101,7 @@ function File({ file, onClose }: { file: NonNullable<PatronExportFragment['expor
       <ProblemNotice problem={problem} error={error} />
       {isSaved && (
         <p role="status">
-          <Trans>The file ({number((file.size ?? 0) / 1000, 1)} kB) is among your downloads.</Trans>{' '}
+          <Trans>The file ({fileSize(file.size ?? 0)}) is among your downloads.</Trans>{' '}
           {file.expiresAt && <span className="soft"><Trans>The library keeps it until {moment(file.expiresAt)}.</Trans></span>}
         </p>
       )}

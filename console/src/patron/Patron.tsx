@@ -16,7 +16,7 @@ import { money } from '../words/format.ts';
 import { PatronChips } from './PatronChips.tsx';
 import './patron.css';
 import { usePatronTabs } from './tabs.ts';
-import { useFresh } from './useFresh.ts';
+import { useFresh } from '../ui/useFresh.ts';
 
 export default function Patron() {
   const { t } = useLingui();

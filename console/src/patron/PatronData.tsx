@@ -16,7 +16,7 @@ import { Blocks } from './Blocks.tsx';
 import { kindWords, lines, useSections } from './fields.ts';
 import { Pin } from './Pin.tsx';
 import { Section, type Editing } from './Section.tsx';
-import { useFresh } from './useFresh.ts';
+import { useFresh } from '../ui/useFresh.ts';
 
 export default function PatronData() {
   const { id } = useParams({ from: '/shell/patrons/$id/data' });

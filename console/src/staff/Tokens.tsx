@@ -7,6 +7,7 @@ import {
 import { Button } from '../ui/Button.tsx';
 import { Chip } from '../ui/Chip.tsx';
 import { Choice } from '../ui/Choice.tsx';
+import { CopyButton } from '../ui/CopyButton.tsx';
 import { Dialog } from '../ui/Dialog.tsx';
 import { EmptyState } from '../ui/EmptyState.tsx';
 import { Field } from '../ui/Field.tsx';
@@ -104,16 +105,12 @@ function NewToken({ onClose }: { onClose(changed: boolean): void }) {
 
 function ShownOnce({ name, token, onClose }: { name: string; token: string; onClose(): void }) {
   const { t } = useLingui();
-  async function copy() {
-    await navigator.clipboard.writeText(token);
-    toast(t`The token was copied.`);
-  }
   return (
     <Dialog title={t`The token of ${name}`} isOpen onClose={onClose} firm>
       <p className="notice warn"><Trans>Keep it now: it is not shown again, and nobody can look it up.</Trans></p>
       <Field label={t`Token`} value={token} isReadOnly autoFocus />
       <footer>
-        <Button kind="primary" onPress={copy}><Trans>Copy</Trans></Button>
+        <CopyButton kind="primary" text={token} said={t`The token was copied.`} />
         <Button onPress={onClose}><Trans>Done</Trans></Button>
       </footer>
     </Dialog>

@@ -1,5 +1,5 @@
 import { useLingui } from '@lingui/react/macro';
-import { useEffect, useState } from 'react';
+import { useEffect, useState, type ReactNode } from 'react';
 import { number } from '../words/format.ts';
 
 interface Props {
@@ -9,10 +9,12 @@ interface Props {
   settled: number;
   failed?: number;
   isFinished: boolean;
+  /** The label as it is seen, when it is more than a text. */
+  children?: ReactNode;
 }
 
 /** A bar with its words; heard at each tenth, and once when something fails first. */
-export function Progress({ label, total, settled, failed = 0, isFinished }: Props) {
+export function Progress({ label, total, settled, failed = 0, isFinished, children }: Props) {
   const { t } = useLingui();
   const share = total > 0 ? Math.floor((settled / total) * 100) : isFinished ? 100 : 0;
   const tenth = isFinished ? 10 : Math.floor(share / 10);
@@ -23,7 +25,7 @@ export function Progress({ label, total, settled, failed = 0, isFinished }: Prop
   return (
     <div className="progress">
       <div className="progress-words">
-        <span>{label}</span>
+        <span>{children ?? label}</span>
         <span className="number">{t`${number(settled)} of ${number(total)}`} · {share} %</span>
       </div>
       <div role="progressbar" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={share}

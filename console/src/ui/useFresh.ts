@@ -1,4 +1,4 @@
-// A patron has no subscription: what somebody else did is looked up whenever the viewer comes back to the window.
+// What has no subscription is looked up again whenever the viewer comes back to the window: somebody else may have done something.
 import { useEffect } from 'react';
 
 export function useFresh(again: (options: { requestPolicy: 'network-only' }) => void): void {
