@@ -1,3 +1,5 @@
+import { globSync } from 'node:fs';
+import { join } from 'node:path';
 import babel from '@rolldown/plugin-babel';
 import { lingui, linguiTransformerBabelPreset } from '@lingui/vite-plugin';
 import optimizeLocales from '@react-aria/optimize-locales-plugin';
@@ -8,6 +10,22 @@ import { defineConfig } from 'vite';
 const api = process.env.PATRONGRAPH_URL ?? 'http://127.0.0.1:8000';
 const toApi = { target: api, ws: true };
 
+/** What several folders say in the same words is sent once: words/en.ts and words/sv.ts become one catalog each. */
+const oneCatalog = {
+  name: 'one-catalog',
+  apply: 'build',
+  async transform(_, id) {
+    const language = /src\/words\/(en|sv)\.ts$/.exec(id)?.[1];
+    if (!language) return undefined;
+    const messages = {};
+    for (const file of globSync(`src/*/locales/${language}.po`, { cwd: import.meta.dirname }).sort()) {
+      const { code } = await this.load({ id: join(import.meta.dirname, file) });
+      Object.assign(messages, JSON.parse(JSON.parse(/JSON\.parse\((".*")\)/s.exec(code)[1])));
+    }
+    return `export const messages = JSON.parse(${JSON.stringify(JSON.stringify(messages))});`;
+  },
+};
+
 export default defineConfig({
   base: '/console/',
   plugins: [
@@ -15,6 +33,7 @@ export default defineConfig({
     babel({ presets: [linguiTransformerBabelPreset()] }),
     react(),
     lingui({ failOnMissing: true, failOnCompileError: true }),
+    oneCatalog,
   ],
   build: {
     outDir: '../src/patrongraph/console_assets',

@@ -17,6 +17,13 @@ subscription($id: ID!) { jobProgress(id: $id) { id state total done skipped fail
 """
 
 
+def why(refused: Any) -> list[tuple[str, int | None]]:
+    """The reason and the bound of each field that an InvalidInput names, in an answer or as a Problem."""
+    if isinstance(refused, dict):
+        return [(each["reason"], each["limit"]) for each in refused["fields"]]
+    return [(each.reason.value, each.limit) for each in refused.fields]
+
+
 @dataclass
 class Api:
     """A running API at `url` (http://127.0.0.1:port); `token` is used unless a call names another."""

@@ -323,6 +323,7 @@ PATRON_TABLES: tuple[PatronTable, ...] = (
             "reason": Shown("reason"),
             "state": Withheld.HOUSEKEEPING,
             "code": Withheld.HOUSEKEEPING,
+            "wrongs": Withheld.HOUSEKEEPING,
         },
         section="importedRows",
     ),

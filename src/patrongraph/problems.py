@@ -57,6 +57,42 @@ class ProblemCode(StrEnum):
     VERSION_CONFLICT = "VERSION_CONFLICT"
 
 
+@strawberry.enum(description="Which rule a value breaks; docs/graphql.md says what each asks for.")
+class InputReason(StrEnum):
+    """Stable like codes, so that a form can say each in its own language; `limit` beside it is the bound."""
+
+    REQUIRED = "REQUIRED"
+    TOO_SHORT = "TOO_SHORT"
+    TOO_LONG = "TOO_LONG"
+    TOO_MANY = "TOO_MANY"
+    TOO_SMALL = "TOO_SMALL"
+    TOO_LARGE = "TOO_LARGE"
+    TOO_PRECISE = "TOO_PRECISE"
+    NOT_PRINTABLE = "NOT_PRINTABLE"
+    NOT_A_BARCODE = "NOT_A_BARCODE"
+    NOT_AN_EMAIL = "NOT_AN_EMAIL"
+    NOT_A_CODE = "NOT_A_CODE"
+    NOT_DIGITS = "NOT_DIGITS"
+    NOT_A_DATE = "NOT_A_DATE"
+    NOT_A_TIME = "NOT_A_TIME"
+    NOT_A_FLAG = "NOT_A_FLAG"
+    HAS_SPACE = "HAS_SPACE"
+    IN_FUTURE = "IN_FUTURE"
+    IN_PAST = "IN_PAST"
+    TOO_FAR = "TOO_FAR"
+    UNKNOWN = "UNKNOWN"
+    TAKEN = "TAKEN"
+    GUESSABLE = "GUESSABLE"
+    REPEATED = "REPEATED"
+    CONTRADICTION = "CONTRADICTION"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    LAST_ONE = "LAST_ONE"
+    BAD_QUOTE = "BAD_QUOTE"
+    COLUMN_COUNT = "COLUMN_COUNT"
+    ENCODING = "ENCODING"
+    WRONG_KIND = "WRONG_KIND"
+
+
 @strawberry.interface(description="Why a mutation was refused. Nothing was changed.")
 class Problem:
     """Subclasses set `code` once; the message says what, where and what would be right."""
@@ -80,6 +116,11 @@ class InvalidField:
     field: str = strawberry.field(description="Path of the input field, for example input.comment.")
     code: ProblemCode = strawberry.field(description="INVALID_INPUT, or the code that this reason has alone.")
     message: str = strawberry.field(description="What was wrong and what would be right, in plain English.")
+    reason: InputReason = strawberry.field(description="Which rule the value breaks.")
+    limit: int | None = strawberry.field(
+        default=None,
+        description="The bound that the value breaks, where its reason has one: characters, pieces, years or a number.",
+    )
 
 
 @strawberry.type(description="Input values break rules.")
@@ -97,9 +138,26 @@ class NotFound(Problem):
     """The same answer for another library's object as for one that does not exist."""
 
 
-def invalid(field: str, message: str) -> Refused:
-    """Return the refusal of one input field."""
-    return invalid_fields([InvalidField(field=field, code=ProblemCode.INVALID_INPUT, message=message)])
+def invalid(field: str, message: str, reason: InputReason, limit: int | None = None) -> Refused:
+    """Return the refusal of one input field; `limit` is the bound that its value breaks."""
+    return invalid_fields([invalid_field(field, message, reason, limit)])
+
+
+def invalid_field(field: str, message: str, reason: InputReason, limit: int | None = None) -> InvalidField:
+    """Return what is wrong with one of several input fields."""
+    return InvalidField(field=field, code=ProblemCode.INVALID_INPUT, message=message, reason=reason, limit=limit)
+
+
+def wrong_text(text: str, longest: int) -> tuple[InputReason, int | None]:
+    """Return why a text that is not 1 to `longest` printable characters is not, and the bound that it breaks."""
+    if not text:
+        return InputReason.REQUIRED, None
+    return (InputReason.TOO_LONG, longest) if len(text) > longest else (InputReason.NOT_PRINTABLE, None)
+
+
+def out_of_range(least: int, most: int, *, is_less: bool) -> tuple[InputReason, int]:
+    """Return why a number is not from `least` to `most`, and the bound that it breaks."""
+    return (InputReason.TOO_SMALL, least) if is_less else (InputReason.TOO_LARGE, most)
 
 
 def invalid_fields(wrong: Sequence[InvalidField]) -> Refused:

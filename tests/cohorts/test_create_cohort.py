@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.cohorts.conftest import School
 from tests.town import Town, contents, nothing_changes
 
@@ -14,7 +14,7 @@ ANSWER = """{
   __typename
   ... on CohortSuccess { changed cohort { id code name graduated memberCount next { code next { code } } nextCode } }
   ... on Problem { code message }
-  ... on InvalidInput { fields { field message } }
+  ... on InvalidInput { fields { field message reason limit } }
   ... on CohortCodeTaken { field }
   ... on GraduatedTaken { graduatedCode }
 }"""
@@ -59,13 +59,16 @@ async def test_a_chain_from_its_end(api: Api, town: Town, other_town: Town, toke
 async def test_fields_that_are_not_right_are_all_named(api: Api, town: Town, token: str) -> None:
     no = await refused(api, token, code=" ", name="x" * 201, graduated=True, nextCohortId=f"cohort_{town.cohort}")
     assert no["fields"] == [
-        {"field": "input.code", "message": "A cohort's code has 1 to 40 characters."},
-        {"field": "input.name", "message": "A cohort's name has 1 to 200 characters."},
-        {"field": "input.nextCohortId", "message": "The graduated cohort is the end of the chain: it has no next one."},
-    ]
-    for code in ("x" * 41, "a\x07b"):
+        {"field": "input.code", "message": "A cohort's code has 1 to 40 characters.", "reason": "REQUIRED",
+         "limit": None},
+        {"field": "input.name", "message": "A cohort's name has 1 to 200 characters.", "reason": "TOO_LONG",
+         "limit": 200},
+        {"field": "input.nextCohortId", "message": "The graduated cohort is the end of the chain: it has no next one.",
+         "reason": "CONTRADICTION", "limit": None},
+    ]  # fmt: skip
+    for code, reason in (("x" * 41, ("TOO_LONG", 40)), ("a\x07b", ("NOT_PRINTABLE", None))):
         no = await refused(api, token, code=code, name="A name")
-        assert [each["field"] for each in no["fields"]] == ["input.code"]
+        assert ([each["field"] for each in no["fields"]], why(no)) == (["input.code"], [reason])
 
 
 async def test_a_code_is_one_cohorts(api: Api, town: Town, other_town: Town, token: str) -> None:

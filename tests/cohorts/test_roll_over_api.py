@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.cohorts.conftest import School
 from tests.town import nothing_changes
 
@@ -20,7 +20,7 @@ mutation($input: RollOverCohortsInput!) { found: rollOverCohorts(input: $input) 
     cohorts { cohortId code name toCode toName members moving deactivating staying }
   }
   ... on Problem { code message }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
   ... on AlreadyRolledOver { year startedAt job { id state } }
   ... on ConfirmationMismatch { currentCount }
   ... on ConfirmationVoid { expired }
@@ -80,6 +80,12 @@ async def test_what_is_quoted_must_be_what_was_shown(api: Api, school: School, t
     assert no["__typename"] == "ConfirmationVoid"
     bad = await refused(api, token, year=year + 5, dryRun=True)
     assert (bad["__typename"], bad["field"]) == ("InvalidInput", "input.year")
+    [(reason, most)] = why(bad)
+    assert (reason, most, bad["message"]) == (
+        "TOO_LARGE", most, f"{year + 5} is not near: a rollover is of a year from {(most or 0) - 2} to {most}.",
+    )  # fmt: skip
+    early = await refused(api, token, year=year - 5, dryRun=True)
+    assert why(early) == [("TOO_SMALL", (most or 0) - 2)]
 
 
 async def test_without_the_permission(api: Api, school: School, year: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.cohorts.conftest import School
 from tests.town import contents, nothing_changes
 
@@ -18,7 +18,7 @@ ANSWER = """{
   __typename
   ... on CohortSuccess { changed cohort { id code name graduated nextCode } }
   ... on Problem { code message }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
   ... on CohortCycle { codes }
   ... on GraduatedTaken { graduatedCode }
 }"""
@@ -102,9 +102,11 @@ async def test_the_graduated_one(api: Api, school: School, token: str) -> None:
     assert (no["code"], no["graduatedCode"]) == ("GRADUATED_TAKEN", "GRAD")
     no = await refused(api, token, cohorts["GRAD"], nextCohortId=f"cohort_{cohorts['STAFF']}")
     assert (no["code"], no["field"]) == ("INVALID_INPUT", "input.nextCohortId")
+    assert why(no) == [("CONTRADICTION", None)]
     await update(api, token, cohorts["GRAD"], graduated=False)
     no = await refused(api, token, cohorts["Y12"], graduated=True)
     assert (no["code"], no["field"]) == ("INVALID_INPUT", "input.nextCohortId")
+    assert why(no) == [("CONTRADICTION", None)]
     done = await update(api, token, cohorts["Y12"], graduated=True, nextCohortId=None)
     assert (done["cohort"]["graduated"], done["cohort"]["nextCode"]) == (True, None)
 
@@ -116,11 +118,12 @@ async def test_what_is_not_there_or_taken(api: Api, school: School, other_school
         no = await refused(api, token, y8, nextCohortId=f"cohort_{missing}")
         assert no["message"] == "The next cohort was not found in your library."
     assert (await refused(api, token, y8, code="Y9"))["code"] == "COHORT_CODE_TAKEN"
-    assert (await refused(api, token, y8, name=""))["field"] == "input.name"
+    no = await refused(api, token, y8, name="")
+    assert (no["field"], why(no)) == ("input.name", [("REQUIRED", None)])
 
 
 @pytest.mark.parametrize("name", ["code", "name", "graduated"])
 async def test_null_is_no_value_for_what_a_cohort_must_have(api: Api, school: School, token: str, name: str) -> None:
     no = await refused(api, token, school.cohorts["Y8"], **{name: None})
-    assert (no["code"], no["field"]) == ("INVALID_INPUT", f"input.{name}")
+    assert (no["code"], no["field"], why(no)) == ("INVALID_INPUT", f"input.{name}", [("REQUIRED", None)])
     assert no["message"] == f"A cohort cannot be without {name}; leave it out to keep it as it is."

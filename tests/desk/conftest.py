@@ -15,7 +15,7 @@ from patrongraph.permissions import Permission
 PROBLEM = """
   __typename
   ... on Problem { code message }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
 """
 REFUSED = PROBLEM + "... on CirculationRefused { refusals { code message amountToClear } }"
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.clients import why
 from tests.desk.conftest import PROBLEM, Desk, events
 from tests.town import Town
 
@@ -71,30 +72,32 @@ async def test_the_blocked_and_the_inactive_can_be_charged_and_staff_is_remember
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("given", "field", "reason"),
     [
-        ({"amount": "0"}, "input.amount"),
-        ({"amount": "-0.00"}, "input.amount"),
-        ({"amount": "-1"}, "input.amount"),
-        ({"amount": "0.001"}, "input.amount"),
-        ({"amount": "1.005"}, "input.amount"),
-        ({"amount": "1e-400"}, "input.amount"),
-        ({"amount": "10000000000"}, "input.amount"),
-        ({"amount": "1e999999"}, "input.amount"),
-        ({"amount": "1." + "0" * 60 + "1"}, "input.amount"),
-        ({"reason": ""}, "input.reason"),
-        ({"reason": "  \n"}, "input.reason"),
-        ({"reason": "r" * 61}, "input.reason"),
-        ({"note": " "}, "input.note"),
-        ({"note": "n" * 2001}, "input.note"),
-        ({"idempotencyKey": ""}, "input.idempotencyKey"),
+        ({"amount": "0"}, "input.amount", ("TOO_SMALL", None)),
+        ({"amount": "-0.00"}, "input.amount", ("TOO_SMALL", None)),
+        ({"amount": "-1"}, "input.amount", ("TOO_SMALL", None)),
+        ({"amount": "0.001"}, "input.amount", ("TOO_PRECISE", 2)),
+        ({"amount": "1.005"}, "input.amount", ("TOO_PRECISE", 2)),
+        ({"amount": "1e-400"}, "input.amount", ("TOO_PRECISE", 2)),
+        ({"amount": "10000000000"}, "input.amount", ("TOO_LARGE", None)),
+        ({"amount": "1e999999"}, "input.amount", ("TOO_LARGE", None)),
+        ({"amount": "1." + "0" * 60 + "1"}, "input.amount", ("TOO_PRECISE", 2)),
+        ({"reason": ""}, "input.reason", ("REQUIRED", None)),
+        ({"reason": "  \n"}, "input.reason", ("REQUIRED", None)),
+        ({"reason": "r" * 61}, "input.reason", ("TOO_LONG", 60)),
+        ({"note": " "}, "input.note", ("REQUIRED", None)),
+        ({"note": "n" * 2001}, "input.note", ("TOO_LONG", 2000)),
+        ({"idempotencyKey": ""}, "input.idempotencyKey", ("REQUIRED", None)),
     ],
 )
-async def test_what_is_not_a_charge_is_refused(desk: Desk, given: dict[str, Any], field: str) -> None:
+async def test_what_is_not_a_charge_is_refused(
+    desk: Desk, given: dict[str, Any], field: str, reason: tuple[str, int | None]
+) -> None:
     patron = await desk.patron()
     asked = {"patronId": f"pat_{patron}", "amount": "1.00", "reason": "Fee"} | given
     found = await desk.refused(CHARGE, **asked)
-    assert (found["code"], found["field"]) == ("INVALID_INPUT", field)
+    assert (found["code"], found["field"], why(found)) == ("INVALID_INPUT", field, [reason])
 
 
 async def test_only_the_patrons_own_loan_can_be_named(desk: Desk, other_desk: Desk) -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from tests.clients import why
 from tests.desk.conftest import PATRONS_REASONS, REFUSED, Desk, change, events, status_of
 from tests.town import Town, make_town
 
@@ -58,7 +59,7 @@ async def test_the_due_date_may_be_given(desk: Desk) -> None:
     given = {"patron": {"id": f"pat_{patron}"}, "itemBarcode": "i1"}
     for past in ("2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z"):
         found = await desk.refused(CHECK_OUT, **given, dueAt=past)
-        assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.dueAt")
+        assert (found["code"], found["field"], why(found)) == ("INVALID_INPUT", "input.dueAt", [("IN_PAST", None)])
     done = await desk.ask(CHECK_OUT, **given, dueAt="2999-12-31T12:00:00+02:00")
     assert done["loan"]["dueAt"] == "2999-12-31T10:00:00+00:00"
 
@@ -234,6 +235,7 @@ async def test_the_same_key_lends_once(desk: Desk) -> None:
     assert (other["__typename"], other["code"]) == ("IdempotencyMismatch", "IDEMPOTENCY_MISMATCH")
     long = await desk.refused(CHECK_OUT, **given | {"idempotencyKey": "k" * 201})
     assert (long["code"], long["field"]) == ("INVALID_INPUT", "input.idempotencyKey")
+    assert why(long) == [("TOO_LONG", 200)]
     # A refusal is not remembered: the same request works once its reason is gone.
     other_item = await desk.item("i3", "DAMAGED")
     again = given | {"itemBarcode": "i3", "idempotencyKey": "k3"}

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.clients import why
 from tests.desk.conftest import PROBLEM, Desk, change, events
 from tests.town import Town
 
@@ -123,12 +124,23 @@ async def test_a_payment_always_works(desk: Desk) -> None:
     assert (await desk.ask(PAY, patronId=f"pat_{patron}", amount="1"))["patron"]["debtTotal"] == "0.00"
 
 
-@pytest.mark.parametrize("amount", ["0", "-1", "0.001", "1e400", "10000000000"])
-async def test_what_is_not_a_sum_is_refused(desk: Desk, town: Town, amount: str) -> None:
+@pytest.mark.parametrize(
+    ("amount", "reason"),
+    [
+        ("0", ("TOO_SMALL", None)),
+        ("-1", ("TOO_SMALL", None)),
+        ("0.001", ("TOO_PRECISE", 2)),
+        ("1e400", ("TOO_LARGE", None)),
+        ("10000000000", ("TOO_LARGE", None)),
+    ],
+)
+async def test_what_is_not_a_sum_is_refused(
+    desk: Desk, town: Town, amount: str, reason: tuple[str, int | None]
+) -> None:
     patron = await desk.patron()
     await town.charge(patron, "1.00")
     found = await desk.refused(PAY, patronId=f"pat_{patron}", amount=amount)
-    assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.amount")
+    assert (found["code"], found["field"], why(found)) == ("INVALID_INPUT", "input.amount", [reason])
 
 
 async def test_what_is_not_the_patrons_or_the_librarys_is_not_found(desk: Desk, other_desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.clients import why
 from tests.desk.conftest import PROBLEM, Desk, events
 from tests.town import Town
 
@@ -63,20 +64,22 @@ async def test_more_than_is_left_is_refused_with_the_sum(desk: Desk, town: Town)
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("given", "field", "reason"),
     [
-        ({"reason": ""}, "input.reason"),
-        ({"reason": " \t"}, "input.reason"),
-        ({"reason": "r" * 2001}, "input.reason"),
-        ({"amount": "0"}, "input.amount"),
-        ({"amount": "-1"}, "input.amount"),
-        ({"amount": "0.001"}, "input.amount"),
+        ({"reason": ""}, "input.reason", ("REQUIRED", None)),
+        ({"reason": " \t"}, "input.reason", ("REQUIRED", None)),
+        ({"reason": "r" * 2001}, "input.reason", ("TOO_LONG", 2000)),
+        ({"amount": "0"}, "input.amount", ("TOO_SMALL", None)),
+        ({"amount": "-1"}, "input.amount", ("TOO_SMALL", None)),
+        ({"amount": "0.001"}, "input.amount", ("TOO_PRECISE", 2)),
     ],
 )
-async def test_what_is_not_right_is_refused(desk: Desk, town: Town, given: dict[str, Any], field: str) -> None:
+async def test_what_is_not_right_is_refused(
+    desk: Desk, town: Town, given: dict[str, Any], field: str, reason: tuple[str, int | None]
+) -> None:
     debt = await town.charge(await desk.patron(), "1.00")
     found = await desk.refused(WAIVE, **{"debtId": f"debt_{debt}", "reason": "why"} | given)
-    assert (found["code"], found["field"]) == ("INVALID_INPUT", field)
+    assert (found["code"], found["field"], why(found)) == ("INVALID_INPUT", field, [reason])
 
 
 async def test_another_librarys_debt_is_as_unknown_as_none(desk: Desk, other_desk: Desk) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.town import Town, nothing_changes, wait_until
 
 from patrongraph import db
@@ -29,7 +29,7 @@ mutation($input: DeletePatronInput!) { deletePatron(input: $input) {
   ... on Problem { code message }
   ... on Obstacles { obstacles { code count ids } }
   ... on ConfirmationVoid { expired }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
 } }
 """
 EVERYTHING = {"patron": 1, "card": 1, "address": 1, "patron_pin": 1, "block": 1}
@@ -319,9 +319,10 @@ async def test_the_same_request_sent_again_gives_the_same_answer(api: Api, town:
     assert await refused(api, token, patron, **given) == first
     found = await refused(api, token, other, **given)
     assert found["code"] == "IDEMPOTENCY_MISMATCH"
-    for wrong in ("", "k" * 201):
+    for wrong, reason in (("", ("REQUIRED", None)), ("k" * 201, ("TOO_LONG", 200))):
         found = await refused(api, token, other, confirmationToken="1.x", idempotencyKey=wrong)
         assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.idempotencyKey")
+        assert why(found) == [reason]
     # A preview and a refusal leave the key free.
     await refused(api, token, other, idempotencyKey="later")
     await refused(api, token, other, confirmationToken="1.x", idempotencyKey="later")

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
@@ -24,7 +24,7 @@ mutation($input: MarkLoansLostInput!) { markLoansLost(input: $input) {
     loans { loanId itemBarcode title price openCharges writtenOff dueAt }
   }
   ... on Problem { code message }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
   ... on LoansDiffer { notNamed notOpen }
   ... on Obstacles { obstacles { code count ids } }
 } }
@@ -292,7 +292,7 @@ async def test_the_loans_named_must_be_those_that_are_open(api: Api, town: Town,
         assert found["notOpen"] == [f"loan_{key}" for key in not_open]
         assert found["message"].startswith(message)
     none = await refused(api, token, patron)
-    assert (none["code"], none["field"]) == ("INVALID_INPUT", "input.loanIds")
+    assert (none["code"], none["field"], why(none)) == ("INVALID_INPUT", "input.loanIds", [("REQUIRED", None)])
     # Named twice is named once.
     assert (await ask(api, token, patron, *mine, mine[0]))["count"] == 3
 

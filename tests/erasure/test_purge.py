@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+from tests.clients import why
 from tests.erasure.support import purge_all, shown
 
 from patrongraph import db
@@ -147,9 +148,12 @@ async def test_unknown_and_foreign_ids_are_refused_alike(town, other_town) -> No
 
 async def test_neither_or_both_or_no_ids_are_refused(town) -> None:
     ids = await town.patrons(1)
-    assert (await refusal(town)).code == "INVALID_INPUT"
-    assert (await refusal(town, patron_ids=ids, criteria=PatronCriteria())).code == "INVALID_INPUT"
-    assert (await refusal(town, patron_ids=[])).code == "INVALID_INPUT"
+    for asked, reason in (
+        ({}, "REQUIRED"), ({"patron_ids": ids, "criteria": PatronCriteria()}, "CONTRADICTION"),
+        ({"patron_ids": []}, "REQUIRED"),
+    ):  # fmt: skip
+        problem = await refusal(town, **asked)
+        assert (problem.code, why(problem)) == ("INVALID_INPUT", [(reason, None)])
 
 
 async def test_the_same_key_gives_the_same_job(town, work) -> None:

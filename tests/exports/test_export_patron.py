@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
+from tests.clients import why
 from tests.exported import content_of
 
 from patrongraph.context import Actor, ActorKind
@@ -223,6 +224,7 @@ async def test_lines_of_many_are_refused_for_one(database, north, ada):
     with pytest.raises(Refused) as refused:
         await start_patron_export(north.operator, ada.id, ExportFormat.NDJSON)
     assert refused.value.problem.code is ProblemCode.INVALID_INPUT
+    assert why(refused.value.problem) == [("NOT_ALLOWED", None)]
     assert await database.value("SELECT count(*) FROM job") == 1
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.exported import content_of
 from tests.town import Town, nothing_changes
 
@@ -17,7 +17,7 @@ mutation($input: ExportPatronDataInput!) { exportPatronData(input: $input) {
   __typename
   ... on ExportStarted { job { id kind state total export { id state format } } }
   ... on Problem { code message }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
 } }
 """
 RESULT = """
@@ -85,19 +85,19 @@ async def test_another_librarys_patron_is_as_unknown_as_one_that_never_was(
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("given", "field", "reason"),
     [
-        ({"format": "NDJSON"}, "input.format"),
-        ({"idempotencyKey": "k" * 201}, "input.idempotencyKey"),
-        ({"idempotencyKey": ""}, "input.idempotencyKey"),
+        ({"format": "NDJSON"}, "input.format", ("NOT_ALLOWED", None)),
+        ({"idempotencyKey": "k" * 201}, "input.idempotencyKey", ("TOO_LONG", 200)),
+        ({"idempotencyKey": ""}, "input.idempotencyKey", ("REQUIRED", None)),
     ],
 )
 async def test_a_request_that_is_not_right_is_refused(
-    api: Api, town: Town, token: str, given: dict[str, Any], field: str
+    api: Api, town: Town, token: str, given: dict[str, Any], field: str, reason: tuple[str, int | None]
 ) -> None:
     [patron] = await town.patrons(1)
     found = await refused(api, token, patronId=f"pat_{patron}", **given)
-    assert (found["code"], found["field"]) == ("INVALID_INPUT", field)
+    assert (found["code"], found["field"], why(found)) == ("INVALID_INPUT", field, [reason])
 
 
 async def test_without_the_permission_nothing_happens(api: Api, town: Town) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import orjson
 import pytest
+from tests.clients import why
 from tests.exported import content_of
 
 from patrongraph.context import Actor, ActorKind
@@ -131,17 +132,18 @@ async def test_filters_choose(database, north, patron, work, stored):
 
 async def test_a_filter_that_is_wrong_or_matches_nobody_starts_nothing(database, north, south, patron):
     await patron(north, "A")
-    for chosen, code in [
-        (PatronCriteria(status="GONE"), ProblemCode.INVALID_INPUT),
-        (PatronCriteria(branch_id=south.branch), ProblemCode.INVALID_INPUT),
-        (PatronCriteria(cohort_id=south.cohort), ProblemCode.INVALID_INPUT),
-        (PatronCriteria(search="Lovelace"), ProblemCode.INVALID_INPUT),
-        (PatronCriteria(category="\x00"), ProblemCode.INVALID_INPUT),
-        (PatronCriteria(category="nobody's"), ProblemCode.NOTHING_MATCHES),
+    for chosen, code, reasons in [
+        (PatronCriteria(status="GONE"), ProblemCode.INVALID_INPUT, ["UNKNOWN"]),
+        (PatronCriteria(branch_id=south.branch), ProblemCode.INVALID_INPUT, ["UNKNOWN"]),
+        (PatronCriteria(cohort_id=south.cohort), ProblemCode.INVALID_INPUT, ["UNKNOWN"]),
+        (PatronCriteria(search="Lovelace"), ProblemCode.INVALID_INPUT, ["NOT_ALLOWED"]),
+        (PatronCriteria(category="\x00"), ProblemCode.INVALID_INPUT, ["NOT_PRINTABLE"]),
+        (PatronCriteria(category="nobody's"), ProblemCode.NOTHING_MATCHES, None),
     ]:
         with pytest.raises(Refused) as refused:
             await start_patrons_export(north.operator, chosen)
         assert refused.value.problem.code is code
+        assert reasons is None or why(refused.value.problem) == [(each, None) for each in reasons]
     for table in ("job", "data_export", "audit_event"):
         assert await database.value(f"SELECT count(*) FROM {table}") == 0
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.exported import content_of
 from tests.town import Town, nothing_changes
 
@@ -16,7 +16,7 @@ mutation($input: ExportPatronsInput!) { exportPatrons(input: $input) {
   __typename
   ... on ExportStarted { job { id kind total export { id format } } }
   ... on Problem { code message }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
 } }
 """
 
@@ -100,13 +100,15 @@ async def test_another_librarys_branch_or_cohort_is_as_unknown_as_one_that_never
         found = await refused(api, token, filter={name: foreign})
         assert found == await refused(api, token, filter={name: f"{kind}_999999"})
         assert (found["code"], found["field"]) == ("INVALID_INPUT", f"input.filter.{name}")
+        assert why(found) == [("UNKNOWN", None)]
 
 
 async def test_a_key_is_text_of_a_reasonable_length(api: Api, town: Town, token: str) -> None:
     await town.patrons(1)
-    for key in ("", "k" * 201):
+    for key, reason in (("", ("REQUIRED", None)), ("k" * 201, ("TOO_LONG", 200))):
         found = await refused(api, token, idempotencyKey=key)
         assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.idempotencyKey")
+        assert why(found) == [reason]
 
 
 async def test_without_the_permission_nothing_happens(api: Api, town: Town) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.exports.test_export_patron import ADA
 from tests.town import Town as ApiTown
 from tests.town import nothing_changes
@@ -24,7 +24,7 @@ mutation($input: ExportPatronDataInput!) { exportPatronData(input: $input) {
   __typename
   ... on ExportStarted { job { id export { id format } } }
   ... on Problem { code message }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
 } }
 """
 LINK = """
@@ -281,6 +281,7 @@ async def test_json_has_no_language(api: Api, town: ApiTown, token: str) -> None
     async with nothing_changes():
         found = await start(api, token, patronId=f"pat_{patron}", language="SV")
     assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.language")
+    assert why(found) == [("CONTRADICTION", None)]
 
 
 @pytest.mark.usefixtures("worker_process")

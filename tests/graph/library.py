@@ -458,13 +458,21 @@ def _imports(b: Builder, library: int) -> None:
     b.own("import_run", library, job_id=number(library, 5), format="FOLIO", dry_run=True, columns=[], meanings=[],
           encoding="utf-8", warnings=[],
           options=json.dumps({"missing": {"deactivate": False, "maximum_share": 1}}))  # fmt: skip
+    wrongs = {
+        7: (("Kort", "TAKEN", None, None), (None, "DUPLICATE", None, 3), ("é", "INVALID", "TOO_LONG", 100)),
+        9: ((None, "UNREADABLE", "COLUMN_COUNT", 3),), 11: (("Kort", "DUPLICATE", None, 7),),
+    }  # fmt: skip
     for line, patron, column, code in (
         (7, number(library, ANNA), "Kort", "TAKEN"), (9, None, "", "UNREADABLE"),
         (12, 990_000 + library, "é", "INVALID"),
         (None, number(library, EMPTY), "", "FAILED"), (11, number(other(library), ANNA), "Kort", "DUPLICATE"),
     ):  # fmt: skip
+        each = [
+            dict(zip(("column", "code", "reason", "number"), one, strict=True)) for one in wrongs.get(line or 0, ())
+        ]
         b.own("import_row", library, job_id=job, line=line, cells=["secret"], patron_id=patron, state="REJECTED",
-              column_name=column, code=code, reason=f"is wrong in {line}")  # fmt: skip
+              column_name=column, code=code, reason=f"is wrong in {line}",
+              wrongs=json.dumps(each) if each else None)  # fmt: skip
     b.own("import_row", library, job_id=job, line=40, cells=["secret"], state="PENDING")
 
 

@@ -773,6 +773,7 @@ columns(
 )  # fmt: skip
 columns("ImportColumn", None, "name field")
 columns("ImportRejection", None, "line code")
+columns("ImportRowProblem", None, "column code reason")
 
 
 @means("Job", "import")
@@ -812,6 +813,23 @@ def _(ask: Asked, row: Row, args: Row) -> Any:
 @means("ImportRejection", "column")
 def _(_ask: Asked, row: Row, _args: Row) -> Any:
     return row["column_name"] or None
+
+
+@means("ImportRejection", "problems")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    if row["wrongs"] is not None:
+        return json.loads(row["wrongs"])
+    return [{"column": row["column_name"] or None, "code": row["code"], "reason": None, "number": None}]
+
+
+@means("ImportRowProblem", "limit")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return None if row["code"] == "DUPLICATE" else row["number"]
+
+
+@means("ImportRowProblem", "firstLine")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return row["number"] if row["code"] == "DUPLICATE" else None
 
 
 @means("ImportRejection", "message")

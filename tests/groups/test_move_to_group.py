@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.groups.support import all_is_well, consent, events, groups, standing
 from tests.town import Town, nothing_changes
 
@@ -25,7 +25,7 @@ mutation($input: MoveToGroupInput!) { moveToGroup(input: $input) {
   }
   ... on Problem { code message }
   ... on TooMany { limit }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
 } }
 """
 
@@ -235,18 +235,18 @@ async def test_what_is_another_librarys_is_as_unknown_as_what_never_was(
 async def test_a_request_that_is_not_right_is_refused(api: Api, town: Town, token: str, confirm: bool) -> None:
     ids = await town.patrons(202)
     group = {"groupId": f"grp_{await town.group(ids[0])}"}
-    for who, field in (
-        ({}, "input"),
-        ({"patronBarcode": f"B{ids[1]}", "patronIds": ids_of(ids[2])}, "input"),
-        ({"patronIds": []}, "input.patronIds"),
+    for who, field, reason in (
+        ({}, "input", "REQUIRED"),
+        ({"patronBarcode": f"B{ids[1]}", "patronIds": ids_of(ids[2])}, "input", "CONTRADICTION"),
+        ({"patronIds": []}, "input.patronIds", "REQUIRED"),
     ):
         wrong = await unmoved(api, token, group, confirm=confirm, **who)
-        assert (wrong["code"], wrong["field"]) == ("INVALID_INPUT", field)
+        assert (wrong["code"], wrong["field"], why(wrong)) == ("INVALID_INPUT", field, [(reason, None)])
     many = await unmoved(api, token, group, confirm=confirm, patronIds=ids_of(*ids[1:]))
     assert (many["code"], many["limit"]) == ("TOO_MANY", 200)
     # A group of one would link nobody.
     alone = await unmoved(api, token, {"memberBarcode": f"B{ids[1]}"}, confirm=confirm, patronBarcode=f"B{ids[1]}")
-    assert (alone["code"], alone["field"]) == ("INVALID_INPUT", "input.into")
+    assert (alone["code"], alone["field"], why(alone)) == ("INVALID_INPUT", "input.into", [("CONTRADICTION", None)])
 
 
 async def test_two_hundred_move_at_once(api: Api, town: Town, token: str) -> None:

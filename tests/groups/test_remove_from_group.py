@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.groups.support import all_is_well, consent, events, groups, standing
 from tests.town import Town, nothing_changes
 
@@ -16,7 +16,7 @@ mutation($ids: [ID!]!) { removeFromGroup(input: {patronIds: $ids}) {
   ... on RemoveFromGroupSuccess { changed dissolvedCount patrons { id status group { id } groupLead } }
   ... on Problem { code message }
   ... on TooMany { limit }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
 } }
 """
 
@@ -107,7 +107,7 @@ async def test_another_librarys_patron_is_as_unknown_as_one_that_never_was(
 async def test_none_and_too_many_are_refused(api: Api, town: Town, token: str) -> None:
     ids = await town.patrons(201)
     none = await unremoved(api, token)
-    assert (none["code"], none["field"]) == ("INVALID_INPUT", "input.patronIds")
+    assert (none["code"], none["field"], why(none)) == ("INVALID_INPUT", "input.patronIds", [("REQUIRED", None)])
     many = await unremoved(api, token, *ids)
     assert (many["code"], many["limit"]) == ("TOO_MANY", 200)
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.groups.support import all_is_well, events, groups
 from tests.town import Town, nothing_changes
 
@@ -17,7 +17,7 @@ mutation($input: SetGroupLeadInput!) { setGroupLead(input: $input) {
     changed group { id lead { id } members(first: 9) { edges { node { lead patron { id groupLead } } } } }
   }
   ... on Problem { code message }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
 } }
 """
 
@@ -102,7 +102,7 @@ async def test_to_take_the_lead_away_null_must_be_said(api: Api, town: Town, tok
     group = await town.group(a)
     async with nothing_changes():
         said = (await api.data(LEAD, {"input": {"groupId": f"grp_{group}"}}, token))["setGroupLead"]
-    assert (said["code"], said["field"]) == ("INVALID_INPUT", "input.patronId")
+    assert (said["code"], said["field"], why(said)) == ("INVALID_INPUT", "input.patronId", [("REQUIRED", None)])
 
 
 async def test_of_two_at_once_one_leads(api: Api, town: Town, token: str) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from typing import Any
 
 from tests.clients import Api
@@ -16,6 +17,7 @@ IMPORT = """
 mutation($input: ImportPatronsInput!) { importPatrons(input: $input) {
   ... on ImportStarted { job { id kind state total import { format dryRun rows waiting } } }
   ... on Problem { code message }
+  ... on FileRefused { reason columns limit }
 } }
 """
 
@@ -23,7 +25,7 @@ COUNTERS = ("rows", "created", "updated", "deactivated", "reactivated", "unchang
 
 REPORT = "SELECT * FROM import_run WHERE job_id = $1"
 REJECTIONS = """
-SELECT line, column_name, code, reason, patron_id, cells FROM import_row
+SELECT line, column_name, code, reason, wrongs, patron_id, cells FROM import_row
 WHERE job_id = $1 AND state = 'REJECTED' ORDER BY line, id
 """
 PATRON = """
@@ -90,8 +92,18 @@ async def missing_of(job_id: int) -> tuple[int, int, int, str]:
 
 
 async def rejections(job_id: int) -> list[tuple[int, str, str, str]]:
-    """Line, column, code and reason of each rejected row."""
-    return [(row["line"], row["column_name"], row["code"], row["reason"]) for row in await db.rows(REJECTIONS, job_id)]
+    """Line, column, code and reason of each rejected row; what the row says to programs must agree with them."""
+    found = await db.rows(REJECTIONS, job_id)
+    for row in found:
+        if row["code"] != "FAILED":
+            first, *more = wrongs = json.loads(row["wrongs"])
+            assert (first["column"] or "", first["code"]) == (row["column_name"], row["code"]), row
+            for each in wrongs:
+                assert (each["reason"] is not None) == (each["code"] in ("INVALID", "UNREADABLE")), row
+            lines = re.findall(r"line (\d+)", row["reason"])
+            assert [str(each["number"]) for each in wrongs if each["code"] == "DUPLICATE"] == lines, row
+            assert len(more) <= row["reason"].count("; "), row
+    return [(row["line"], row["column_name"], row["code"], row["reason"]) for row in found]
 
 
 async def patron(town: Town, where: str, *args: object) -> dict[str, Any]:

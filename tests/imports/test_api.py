@@ -18,7 +18,8 @@ query($id: ID!) { job(id: $id) { state done skipped import {
   format dryRun encoding warnings columns { name field } rows created updated deactivated reactivated unchanged rejected
   waiting deactivateMissing maximumMissingShare missing missingConsidered missingDeactivated missingState
   rejections(first: 2) { totalCount pageInfo { hasNextPage } edges {
-    node { line column code message patron { username } } } }
+    node { line column code message patron { username }
+      problems { column code reason limit firstLine } } } }
 } } }
 """
 
@@ -44,9 +45,13 @@ async def test_a_file_becomes_a_job_and_a_report(town: Town, work, api: Api) -> 
             "rejections": {
                 "totalCount": 3, "pageInfo": {"hasNextPage": True}, "edges": [
                     {"node": {"line": 4, "column": "username", "code": "UNKNOWN_PATRON", "patron": None,
-                              "message": "username is no patron's of this library."}},
+                              "message": "username is no patron's of this library.",
+                              "problems": [{"column": "username", "code": "UNKNOWN_PATRON", "reason": None,
+                                            "limit": None, "firstLine": None}]}},
                     {"node": {"line": 5, "column": "username", "code": "UNKNOWN_PATRON", "patron": None,
-                              "message": "username is no patron's of this library."}},
+                              "message": "username is no patron's of this library.",
+                              "problems": [{"column": "username", "code": "UNKNOWN_PATRON", "reason": None,
+                                            "limit": None, "firstLine": None}]}},
                 ],
             },
         },
@@ -148,3 +153,42 @@ async def test_rejected_rows_are_mended_and_imported_again(town: Town, other_tow
     ]  # fmt: skip
     assert await contents(other_town.id) == before
     assert set((await statuses(town)).values()) == {"ACTIVE"}
+
+
+async def test_each_thing_that_is_wrong_is_told_by_itself(town: Town, api: Api, work) -> None:
+    token = await town.token()
+    lines = [
+        "barcode,last_name,e-post,date_of_birth,registered_at,enabled,branch,postal_code",
+        f"Ä1,{'n' * 201},bad,31/12/2010,yesterday,perhaps,NOPE,{'2' * 21}",
+        "B1,Ek,,2999-01-01,,,,",
+        "B1,Alm,,1850-01-01,,,,",
+        "B3,Bo",
+        ",,,,,,,",
+        "B4,Cy,,,,,,",
+        "B4,Dy,,,,,,",
+    ]
+    job_id = await take_in(town, "\n".join(lines), ImportFormat.PATRONS, mapping={"e-post": "email"})
+    await work(town.id, job_id)
+    query = """query($id: ID!) { job(id: $id) { import { rejections(first: 50) { edges { node {
+      line code column problems { column code reason limit firstLine } } } } } } }"""
+    found = (await api.data(query, {"id": f"job_{job_id}"}, token))["job"]["import"]["rejections"]["edges"]
+    told = {
+        node["line"]: [(*[each[name] for name in ("column", "code", "reason")], each["limit"] or each["firstLine"])
+                       for each in node["problems"]]
+        for node in (edge["node"] for edge in found)
+    }  # fmt: skip
+    assert told == {
+        2: [
+            ("barcode", "INVALID", "NOT_A_BARCODE", None), ("last_name", "INVALID", "TOO_LONG", 200),
+            ("date_of_birth", "INVALID", "NOT_A_DATE", None), ("e-post", "INVALID", "NOT_AN_EMAIL", None),
+            ("postal_code", "INVALID", "TOO_LONG", 20), ("registered_at", "INVALID", "NOT_A_TIME", None),
+            ("enabled", "INVALID", "NOT_A_FLAG", None), ("branch", "NOT_FOUND", None, None),
+        ],
+        3: [("date_of_birth", "INVALID", "IN_FUTURE", None)],
+        4: [("date_of_birth", "INVALID", "TOO_FAR", 130)],
+        5: [(None, "UNREADABLE", "COLUMN_COUNT", 8)],
+        8: [("barcode", "DUPLICATE", None, 7)],
+    }  # fmt: skip
+    assert [(node["code"], node["column"]) for node in (edge["node"] for edge in found)] == [
+        (told[node["line"]][0][1], told[node["line"]][0][0]) for node in (edge["node"] for edge in found)
+    ]  # fmt: skip

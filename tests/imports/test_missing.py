@@ -1,6 +1,7 @@
 """Patrons whom a file does not name are deactivated when asked: not above a share, and not when a row was rejected."""
 
 import pytest
+from tests.clients import why
 from tests.imports.files import counted, missing_of, pupils, status_file, statuses, take_in
 from tests.town import nothing_changes
 
@@ -103,24 +104,29 @@ async def test_only_those_of_a_category_branch_or_cohort(town, work) -> None:
 
 async def test_a_strange_branch_starts_nothing(town, other_town) -> None:
     await pupils(town, 2)
-    for missing in (
-        Missing(branch_id=other_town.branch), Missing(cohort_id=99), Missing(maximum_share=2), Missing(category="\x00"),
+    for missing, reason in (
+        (Missing(branch_id=other_town.branch), ("UNKNOWN", None)), (Missing(cohort_id=99), ("UNKNOWN", None)),
+        (Missing(maximum_share=2), ("TOO_LARGE", 1)), (Missing(category="\x00"), ("NOT_PRINTABLE", None)),
     ):  # fmt: skip
         async with nothing_changes():
             with pytest.raises(Refused) as refused:
                 await take_in(town, named(1), missing=missing)
         assert refused.value.problem.code == "INVALID_INPUT"
+        assert why(refused.value.problem) == [reason]
 
 
-@pytest.mark.parametrize(("asked", "field"), [
-    (Missing(maximum_share=1.5), "input.deactivateMissing.maximumShare"),
-    (Missing(category="a\x00"), "input.deactivateMissing.category"),
-    (Missing(branch_id=987_654), "input.deactivateMissing.branchId"),
-    (Missing(cohort_id=987_654), "input.deactivateMissing.cohortId"),
+@pytest.mark.parametrize(("asked", "field", "reason"), [
+    (Missing(maximum_share=1.5), "input.deactivateMissing.maximumShare", ("TOO_LARGE", 1)),
+    (Missing(category="a\x00"), "input.deactivateMissing.category", ("NOT_PRINTABLE", None)),
+    (Missing(branch_id=987_654), "input.deactivateMissing.branchId", ("UNKNOWN", None)),
+    (Missing(cohort_id=987_654), "input.deactivateMissing.cohortId", ("UNKNOWN", None)),
 ])  # fmt: skip
-async def test_what_cannot_be_asked_names_the_input(town, asked: Missing, field: str) -> None:
+async def test_what_cannot_be_asked_names_the_input(
+    town, asked: Missing, field: str, reason: tuple[str, int | None]
+) -> None:
     await pupils(town, 1)
     with pytest.raises(Refused) as refused:
         await take_in(town, status_file(pupil1="FALSE"), missing=asked)
     assert (refused.value.problem.code, refused.value.problem.field) == ("INVALID_INPUT", field)
+    assert why(refused.value.problem) == [reason]
     assert await db.value("SELECT count(*) FROM job") == 0

@@ -1,6 +1,7 @@
 """Each awkward file of the folder is read as the file beside it says: columns, rows with lines, warnings, reasons."""
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,13 @@ from patrongraph.imports.sources import UnreadableFile, open_source
 
 FILES = Path(__file__).parent / "files"
 END = ".expected.json"
+# How a reason begins, and the same for programs; of a width the bound is told in the sentence.
+REASONS = (
+    ("opens a quote", "BAD_QUOTE"), ("has a quote in the wrong place", "BAD_QUOTE"), ("has ", "COLUMN_COUNT"),
+    ("is longer than 1048576 bytes", "TOO_LONG"), ("holds a NUL character", "NOT_PRINTABLE"),
+    ("holds a character that cannot be stored", "NOT_PRINTABLE"), ("is not UTF-8", "ENCODING"),
+    ("is not Latin-1", "ENCODING"), ("is not UTF-16", "ENCODING"), ("is ", "WRONG_KIND"),
+)  # fmt: skip
 NAMES = sorted(path.name.removesuffix(END) for path in FILES.glob(f"*{END}"))
 
 
@@ -28,14 +36,21 @@ def test_file_is_read_as_expected(name: str) -> None:
         if "unreadable" in expected:
             with pytest.raises(UnreadableFile) as refused:
                 open_source(file, file_format, mapping, name)
-            assert expected == {"unreadable": str(refused.value)}
+            told = refused.value
+            assert expected == {"unreadable": str(told), "reason": told.reason, "columns": told.columns}
+            assert told.limit is None
             return
         source = open_source(file, file_format, mapping, name)
+        read = list(source.rows())
         rows = [
             {"line": row.line, "cells": row.cells}
             | ({} if row.wrong is None else {"column": row.column, "wrong": row.wrong})
-            for row in source.rows()
+            for row in read
         ]
+    for row in read:
+        width = re.fullmatch(r"has \d+ columns instead of (\d+)", row.wrong or "")
+        reason = next((found for begin, found in REASONS if (row.wrong or "").startswith(begin)), None)
+        assert (row.reason, row.limit) == (reason, int(width[1]) if width else None), row.wrong
     options = expected.pop("options", {})
     assert expected == {
         "columns": list(source.columns),

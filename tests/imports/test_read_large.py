@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 import pytest
 
-from patrongraph.imports.models import ImportFormat
+from patrongraph.imports.models import FileReason, ImportFormat
 from patrongraph.imports.sources import Row, UnreadableFile, open_source
+from patrongraph.problems import InputReason
 
 HEADER = b"username,enabled\n"
-TOO_LONG = "is longer than 1048576 bytes"
-UNCLOSED = "opens a quote that is not closed; close it, or write it twice in a cell"
-BIG_CELL = "has a cell of more than 131072 characters"
+LONG_LINE = ("", "is longer than 1048576 bytes", InputReason.TOO_LONG, 1_048_576)
+UNCLOSED = ("", "opens a quote that is not closed; close it, or write it twice in a cell", InputReason.BAD_QUOTE, None)
+BIG_CELL = ("", "has a cell of more than 131072 characters", InputReason.TOO_LONG, 131_072)
 
 
 def status(body: bytes) -> list[Row]:
@@ -27,16 +28,16 @@ def test_line_that_is_too_long_is_one_row(line_end: bytes, size: int) -> None:
     body = line_end.join([b"anna,TRUE", b"x" * size, b"bo,TRUE", b"y" * size, b"z" * size, b"cy,FALSE", b""])
     assert status(body) == [
         Row(2, ["anna", "TRUE"]),
-        Row(3, ["x" * 1000, None], wrong=TOO_LONG),
+        Row(3, ["x" * 1000, None], *LONG_LINE),
         Row(4, ["bo", "TRUE"]),
-        Row(5, ["y" * 1000, None], wrong=TOO_LONG),
-        Row(6, ["z" * 1000, None], wrong=TOO_LONG),
+        Row(5, ["y" * 1000, None], *LONG_LINE),
+        Row(6, ["z" * 1000, None], *LONG_LINE),
         Row(7, ["cy", "FALSE"]),
     ]
 
 
 def test_too_long_line_at_the_end() -> None:
-    assert status(b"anna,TRUE\n" + b"x" * 2_000_000)[1:] == [Row(3, ["x" * 1000, None], wrong=TOO_LONG)]
+    assert status(b"anna,TRUE\n" + b"x" * 2_000_000)[1:] == [Row(3, ["x" * 1000, None], *LONG_LINE)]
 
 
 def test_line_of_the_longest_length_is_read() -> None:
@@ -50,21 +51,22 @@ def test_line_of_the_longest_length_is_read() -> None:
 def test_quote_that_is_open_before_a_long_line_costs_its_own_line() -> None:
     rows = status(b'"anna,TRUE\n' + b"x" * 2_000_000 + b'\nbo,"TRUE"\n')
     assert rows == [
-        Row(2, ['"anna,TRUE', None], wrong=UNCLOSED),
-        Row(3, ["x" * 1000, None], wrong=TOO_LONG),
+        Row(2, ['"anna,TRUE', None], *UNCLOSED),
+        Row(3, ["x" * 1000, None], *LONG_LINE),
         Row(4, ["bo", "TRUE"]),
     ]
 
 
 def test_cell_that_is_too_long_is_one_row() -> None:
     line = "x" * 200_000 + ",TRUE"
-    assert status(line.encode() + b"\nbo,TRUE\n") == [Row(2, [line, None], wrong=BIG_CELL), Row(3, ["bo", "TRUE"])]
+    assert status(line.encode() + b"\nbo,TRUE\n") == [Row(2, [line, None], *BIG_CELL), Row(3, ["bo", "TRUE"])]
 
 
 def test_header_that_is_too_long_is_refused() -> None:
     with pytest.raises(UnreadableFile) as refused:
         open_source(io.BytesIO(b"a," * 1_000_000), ImportFormat.STATUS, name="wide.csv")
     assert str(refused.value) == "wide.csv line 1 is longer than 1048576 bytes; it must name the columns."
+    assert (refused.value.reason, refused.value.limit) == (FileReason.TOO_LONG, 1_048_576)
 
 
 def utf16() -> bytes:

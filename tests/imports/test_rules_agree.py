@@ -30,14 +30,25 @@ TEXTS = st.one_of(
 )
 
 
-def in_python(name: str, text: str) -> tuple[bool, str]:
-    """Whether a form may say this, and what is stored then."""
+Why = tuple[str, int | None]
+
+
+def in_python(name: str, text: str) -> tuple[list[Why], str]:
+    """What a form is told of this, and what is stored when it is told nothing."""
     reasons = Reasons("input")
     if name in rules.LENGTHS:
         [home] = rules.clean_addresses([PostalAddress(street="x", **{name: text})], reasons)
-        return not reasons.found, getattr(home, name)
+        return [(each.reason.value, each.limit) for each in reasons.found], getattr(home, name)
     cleaned = rules.clean({name: text}, reasons)[name]
-    return not reasons.found, str(cleaned or "")
+    return [(each.reason.value, each.limit) for each in reasons.found], str(cleaned or "")
+
+
+def in_row(wrong: str | None) -> list[Why]:
+    """The same, of what the statement for rows says: a sentence, the reason and perhaps its bound."""
+    if wrong is None:
+        return []
+    _, reason, *limit = wrong.split("\x1f")
+    return [(reason, int(limit[0]) if limit else None)]
 
 
 async def in_sql(rows: list[list[str]]) -> list[Any]:
@@ -58,11 +69,11 @@ async def test_odd_texts_in_every_field(town) -> None:
 
 def agree(text: str, row: Any) -> None:
     for name in FIELDS:
-        allowed, stored = in_python(name, text)
+        whys, stored = in_python(name, text)
         if name == "barcode" and not text.strip():
             continue  # a form has to give one, and an empty cell leaves the card
-        assert (row[f"w_{name}"] is None) == allowed, (name, text, row[f"w_{name}"])
-        if allowed:
+        assert in_row(row[f"w_{name}"]) == whys, (name, text, row[f"w_{name}"])
+        if not whys:
             assert (row[f"v_{name}"] or "") == stored, (name, text)
 
 
@@ -91,4 +102,5 @@ async def test_days(town, name: str) -> None:
     for day, row in zip(days, found, strict=True):
         reasons = Reasons("input")
         rules.clean({name: day}, reasons)
-        assert bool(row["problems"]) == bool(reasons.found), (day, row["problems"])
+        told = [in_row(each.split("\x1f", 2)[2]) for each in row["problems"]]
+        assert told == [[(each.reason.value, each.limit)] for each in reasons.found], (day, row["problems"])

@@ -1,5 +1,7 @@
 """A file of username and enabled deactivates and reactivates; bad rows are listed and good ones apply."""
 
+from typing import Any
+
 import orjson
 import pytest
 from tests.imports.files import AUDIT, counted, pupils, rejections, status_file, statuses, take_in
@@ -93,18 +95,23 @@ async def test_the_same_file_again_writes_to_no_patron(town, work) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "why", "told"),
     [
-        ("", "is empty"),
-        ("username\nx\n", "lacks the column enabled; its first line must name it"),
-        ("username,enabled\n", "has no rows"),
+        ("", "is empty", ("EMPTY", [], None)),
+        (
+            "username\nx\n",
+            "lacks the column enabled; its first line must name it",
+            ("COLUMN_MISSING", ["enabled"], None),
+        ),
+        ("username,enabled\n", "has no rows", ("NO_ROWS", [], None)),
     ],
 )
-async def test_a_file_that_is_not_one_starts_nothing(town, text: str, why: str) -> None:
+async def test_a_file_that_is_not_one_starts_nothing(town, text: str, why: str, told: Any) -> None:
     with pytest.raises(Refused) as refused:
         await take_in(town, text)
     assert refused.value.problem.code == "FILE_REFUSED"
     assert why in refused.value.problem.message
+    assert (refused.value.problem.reason, refused.value.problem.columns, refused.value.problem.limit) == told
     for table in ("job", "import_run", "import_row", "audit_event"):
         assert await db.value(f"SELECT count(*) FROM {table}") == 0
 

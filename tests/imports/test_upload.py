@@ -15,6 +15,7 @@ IMPORT = """
 mutation($input: ImportPatronsInput!) { importPatrons(input: $input) {
   ... on ImportStarted { job { id kind state total } }
   ... on Problem { code message }
+  ... on FileRefused { reason columns limit }
 } }
 """
 FILE = "username,enabled\npupil1,FALSE\npupil2,FALSE\nnobody,FALSE\n"
@@ -47,12 +48,19 @@ async def test_a_file_is_imported(town: Town, api: Api, worker_process: object) 
     assert other["data"]["importPatrons"]["code"] == "IDEMPOTENCY_MISMATCH"
 
 
-@pytest.mark.parametrize("content", [b"", b"\x00\xff" * 50, "username\npupil1\n"], ids=["empty", "binary", "no column"])
-async def test_a_file_that_cannot_be_read_is_a_problem(town: Town, api: Api, content: str | bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason", "columns"),
+    [(b"", "EMPTY", []), (b"\x00\xff" * 50, "ENCODING", []), ("username\npupil1\n", "COLUMN_MISSING", ["enabled"])],
+    ids=["empty", "binary", "no column"],
+)
+async def test_a_file_that_cannot_be_read_is_a_problem(
+    town: Town, api: Api, content: str | bytes, reason: str, columns: list[str]
+) -> None:
     token = await town.token()
     async with nothing_changes():
         answer = await upload(api, token, content)
-        assert answer.json()["data"]["importPatrons"]["code"] == "FILE_REFUSED", answer.text
+        said = answer.json()["data"]["importPatrons"]
+        assert (said["code"], said["reason"], said["columns"], said["limit"]) == ("FILE_REFUSED", reason, columns, None)
 
 
 async def test_who_may_not_import_sends_nothing(town: Town, api: Api) -> None:

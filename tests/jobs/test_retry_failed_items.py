@@ -24,7 +24,7 @@ mutation($job: ID!, $key: String) { retryFailedItems(input: {jobId: $job, idempo
     count job { id state total done skipped failed cancelled error finishedAt version startedBy { id } }
   }
   ... on Problem { code message }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
   ... on JobStateConflict { state }
 } }
 """

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.town import Town, contents, nothing_changes
 
 from patrongraph import db
@@ -19,7 +19,7 @@ mutation($input: UpdateLibraryPolicyInput!) {{ found: updateLibraryPolicy(input:
   __typename
   ... on UpdateLibraryPolicySuccess {{ changed library {{ {FIELDS} }} }}
   ... on Problem {{ code message }}
-  ... on InvalidInput {{ fields {{ field message }} }}
+  ... on InvalidInput {{ fields {{ field message reason limit }} }}
 }} }}
 """
 AS_MADE = {
@@ -88,10 +88,34 @@ async def test_every_field_that_is_wrong_is_named(api: Api, town: Town, token: s
         "input.maxPurgePerOperation": "The patrons of one purge are a number from 1 to 200.",
         "input.exportTtlHours": "The hours that a file is kept are a number from 1 to 720.",
     }
+    assert {each["field"].removeprefix("input."): (each["reason"], each["limit"]) for each in no["fields"]} == {
+        "name": ("REQUIRED", None), "locale": ("NOT_A_CODE", None), "blockLevel": ("TOO_SMALL", 0),
+        "purgeWaiveLimit": ("TOO_PRECISE", 2), "graceDays": ("TOO_LARGE", 365),
+        "maxPurgePerOperation": ("TOO_LARGE", 200), "exportTtlHours": ("TOO_SMALL", 1),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"name": "n" * 201}, ("TOO_LONG", 200)),
+        ({"name": "a\x07b"}, ("NOT_PRINTABLE", None)),
+        ({"graceDays": -1}, ("TOO_SMALL", 0)),
+        ({"maxPurgePerOperation": 0}, ("TOO_SMALL", 1)),
+        ({"exportTtlHours": 721}, ("TOO_LARGE", 720)),
+        ({"blockLevel": "10000000000"}, ("TOO_LARGE", None)),
+    ],
+)
+async def test_the_bound_that_a_value_breaks_is_named(
+    api: Api, town: Town, token: str, given: dict[str, Any], reason: tuple[str, int | None]
+) -> None:
+    async with nothing_changes():
+        no = await update(api, token, **given)
+    assert why(no) == [reason]
 
 
 @pytest.mark.parametrize("field", [name for name in AS_MADE if name != "blockLevel"])
 async def test_only_the_block_level_may_be_null(api: Api, town: Town, token: str, field: str) -> None:
     async with nothing_changes():
         no = await update(api, token, **{field: None})
-    assert [each["field"] for each in no["fields"]] == [f"input.{field}"]
+    assert ([each["field"] for each in no["fields"]], why(no)) == ([f"input.{field}"], [("REQUIRED", None)])

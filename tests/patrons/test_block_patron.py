@@ -5,7 +5,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
@@ -20,7 +20,7 @@ BLOCK = """mutation($in: BlockPatronInput!) { found: blockPatron(input: $in) {
   }
   ... on Problem { code message }
   ... on CommentRequired { field }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
 } }"""
 LATER = "2999-01-01T12:00:00+02:00"
 
@@ -139,16 +139,16 @@ async def test_the_comment_cannot_be_left_out(api: Api, town: Town) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "text"),
+    ("field", "text", "most"),
     [
-        ("comment", "x" * 2001),
-        ("message", "x" * 501),
+        ("comment", "x" * 2001, 2000),
+        ("message", "x" * 501, 500),
     ],
 )
-async def test_a_text_that_does_not_fit_is_refused(api: Api, town: Town, field: str, text: str) -> None:
+async def test_a_text_that_does_not_fit_is_refused(api: Api, town: Town, field: str, text: str, most: int) -> None:
     [patron] = await town.patrons(1, status="ACTIVE")
     found = await refused(api, await town.token(), patron, **{field: text})
-    assert (found["code"], found["field"]) == ("INVALID_INPUT", f"input.{field}")
+    assert (found["code"], found["field"], why(found)) == ("INVALID_INPUT", f"input.{field}", [("TOO_LONG", most)])
 
 
 async def test_texts_of_the_greatest_length_fit(api: Api, town: Town) -> None:
@@ -163,7 +163,7 @@ async def test_the_end_lies_in_the_future(api: Api, town: Town) -> None:
     now = dt.datetime.now(dt.UTC)
     for past in (now, now - dt.timedelta(days=1), dt.datetime(1, 1, 1, tzinfo=dt.UTC)):
         found = await refused(api, token, patron, expiresAt=past.isoformat())
-        assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.expiresAt")
+        assert (found["code"], found["field"], why(found)) == ("INVALID_INPUT", "input.expiresAt", [("IN_PAST", None)])
     # A moment without an offset could be two moments.
     async with nothing_changes():
         answer = await api.post(BLOCK, asked(patron, expiresAt="2999-01-01T12:00:00"), token)

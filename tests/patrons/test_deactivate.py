@@ -4,6 +4,7 @@ from types import ModuleType
 
 import pytest
 import pytest_asyncio
+from tests.clients import why
 
 from patrongraph import db
 from patrongraph.context import Actor, system_actor
@@ -74,7 +75,8 @@ async def test_foreign_and_unknown_ids_refuse_all(north) -> None:
 
 async def test_none_and_too_many_are_refused(north) -> None:
     actor, _ = north
-    assert (await refused(actions.deactivate, actor, [])).code == "INVALID_INPUT"
+    none = await refused(actions.deactivate, actor, [])
+    assert (none.code, why(none)) == ("INVALID_INPUT", [("REQUIRED", None)])
     problem = await refused(actions.deactivate, actor, list(range(1, 202)))
     assert (problem.code, problem.limit) == ("TOO_MANY", 200)
 
@@ -82,5 +84,6 @@ async def test_none_and_too_many_are_refused(north) -> None:
 async def test_who_waits_for_the_purge_is_not_reactivated(north) -> None:
     actor, ids = north
     await db.rows("UPDATE patron SET status = 'PENDING_PURGE', purge_after = now() WHERE id = $1 RETURNING id", ids[0])
-    assert (await refused(actions.reactivate, actor, ids)).code == "INVALID_INPUT"
+    waits = await refused(actions.reactivate, actor, ids)
+    assert (waits.code, why(waits)) == ("INVALID_INPUT", [("NOT_ALLOWED", None)])
     assert (await actions.deactivate(actor, ids[:1])) == [StatusOutcome(ids[0], False)]

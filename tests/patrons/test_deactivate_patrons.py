@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
@@ -14,7 +14,7 @@ ANSWER = """{
   ... on PatronsStatusSuccess { changed patrons { id status obstacles(to: PURGE) { code } } }
   ... on Problem { code message }
   ... on TooMany { limit }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
 }"""
 DEACTIVATE = f"mutation($ids: [ID!]!) {{ found: deactivatePatrons(input: {{patronIds: $ids}}) {ANSWER} }}"
 REACTIVATE = f"mutation($ids: [ID!]!) {{ found: reactivatePatrons(input: {{patronIds: $ids}}) {ANSWER} }}"
@@ -92,7 +92,7 @@ async def test_none_and_too_many_are_refused(api: Api, town: Town, mutation: str
         "message": "201 patrons are too many: one operation may take 200.",
     }
     none = await refused(api, mutation, named(), token)
-    assert (none["code"], none["field"]) == ("INVALID_INPUT", "input.patronIds")
+    assert (none["code"], none["field"], why(none)) == ("INVALID_INPUT", "input.patronIds", [("REQUIRED", None)])
     taken = await api.data(mutation, named(*ids[:200]), token)
     assert len(taken["found"]["patrons"]) == 200
 
@@ -101,7 +101,7 @@ async def test_who_waits_for_a_purge_is_not_reactivated(api: Api, town: Town) ->
     [patron] = await town.patrons(1)
     await db.rows("UPDATE patron SET status = 'PENDING_PURGE', purge_after = now() RETURNING id")
     found = await refused(api, REACTIVATE, named(patron), await town.token())
-    assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.patronIds")
+    assert (found["code"], found["field"], why(found)) == ("INVALID_INPUT", "input.patronIds", [("NOT_ALLOWED", None)])
 
 
 @MUTATIONS

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
@@ -14,7 +14,7 @@ EDIT = """mutation($input: EditPatronInput!) { found: editPatron(input: $input) 
   __typename
   ... on EditPatronSuccess { changed patron { ...Whole } }
   ... on Problem { code message }
-  ... on InvalidInput { field fields { field code } }
+  ... on InvalidInput { field fields { field code reason limit } }
   ... on BarcodeTaken { field }
   ... on UsernameTaken { field }
   ... on VersionConflict { expectedVersion currentVersion current { ...Whole } }
@@ -219,30 +219,34 @@ async def test_of_several_who_want_the_same_one_gets_it(api: Api, town: Town, na
 
 
 @pytest.mark.parametrize(
-    ("section", "field"),
+    ("section", "field", "reason"),
     [
-        ({"identity": {"firstName": None, "lastName": " "}}, "identity.lastName"),
-        ({"identity": {"lastName": "a" * 201}}, "identity.lastName"),
-        ({"identity": {"dateOfBirth": "2999-01-01"}}, "identity.dateOfBirth"),
-        ({"contact": {"email": "nobody"}}, "contact.email"),
-        ({"contact": {"phone": "1" * 61}}, "contact.phone"),
-        ({"addresses": [{}]}, "addresses.0"),
-        ({"addresses": [{"street": "s" * 201}]}, "addresses.0.street"),
-        ({"addresses": [HOME] * 11}, "addresses"),
-        ({"library": {"barcode": None}}, "library.barcode"),
-        ({"library": {"barcode": "a b"}}, "library.barcode"),
-        ({"library": {"username": "a b"}}, "library.username"),
-        ({"library": {"category": "c" * 101}}, "library.category"),
-        ({"library": {"expiresOn": "2999-01-01"}}, "library.expiresOn"),
-        ({"library": {"protected": None}}, "library.protected"),
-        ({"notes": {"notes": "n" * 10_001}}, "notes.notes"),
+        ({"identity": {"firstName": None, "lastName": " "}}, "identity.lastName", ("REQUIRED", None)),
+        ({"identity": {"lastName": "a" * 201}}, "identity.lastName", ("TOO_LONG", 200)),
+        ({"identity": {"dateOfBirth": "2999-01-01"}}, "identity.dateOfBirth", ("IN_FUTURE", None)),
+        ({"contact": {"email": "nobody"}}, "contact.email", ("NOT_AN_EMAIL", None)),
+        ({"contact": {"phone": "1" * 61}}, "contact.phone", ("TOO_LONG", 60)),
+        ({"addresses": [{}]}, "addresses.0", ("REQUIRED", None)),
+        ({"addresses": [{"street": "s" * 201}]}, "addresses.0.street", ("TOO_LONG", 200)),
+        ({"addresses": [HOME] * 11}, "addresses", ("TOO_MANY", 10)),
+        ({"library": {"barcode": None}}, "library.barcode", ("REQUIRED", None)),
+        ({"library": {"barcode": "a b"}}, "library.barcode", ("NOT_A_BARCODE", None)),
+        ({"library": {"username": "a b"}}, "library.username", ("HAS_SPACE", None)),
+        ({"library": {"category": "c" * 101}}, "library.category", ("TOO_LONG", 100)),
+        ({"library": {"expiresOn": "2999-01-01"}}, "library.expiresOn", ("TOO_FAR", 100)),
+        ({"library": {"protected": None}}, "library.protected", ("REQUIRED", None)),
+        ({"notes": {"notes": "n" * 10_001}}, "notes.notes", ("TOO_LONG", 10_000)),
     ],
 )
-async def test_a_wrong_field_is_named(api: Api, town: Town, section: dict[str, Any], field: str) -> None:
+async def test_a_wrong_field_is_named(
+    api: Api, town: Town, section: dict[str, Any], field: str, reason: tuple[str, int | None]
+) -> None:
     [patron] = await town.patrons(1)
     found = await refused(api, await town.token(), patron, 1, **section)
     assert (found["code"], found["field"]) == ("INVALID_INPUT", f"input.section.{field}"), found
-    assert found["fields"] == [{"field": f"input.section.{field}", "code": "INVALID_INPUT"}]
+    assert found["fields"] == [
+        {"field": f"input.section.{field}", "code": "INVALID_INPUT", "reason": reason[0], "limit": reason[1]}
+    ]
 
 
 async def test_every_reason_is_told_at_once(api: Api, town: Town, other_town: Town) -> None:
@@ -257,6 +261,7 @@ async def test_every_reason_is_told_at_once(api: Api, town: Town, other_town: To
         ("cohortId", "NOT_FOUND"),
         ("barcode", "BARCODE_TAKEN"),
     ]
+    assert why(found) == [("HAS_SPACE", None), ("UNKNOWN", None), ("UNKNOWN", None), ("TAKEN", None)]
 
 
 async def test_another_librarys_patron_branch_or_cohort_is_unknown(api: Api, town: Town, other_town: Town) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
@@ -19,7 +19,7 @@ LIFT = """mutation($in: LiftBlockInput!) { found: liftBlock(input: $in) {
   }
   ... on Problem { code message }
   ... on CommentRequired { field }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
   ... on AlreadyLifted { liftedAt }
   ... on BlockExpired { expiredAt }
 } }"""
@@ -131,7 +131,7 @@ async def test_a_reason_that_does_not_fit_is_refused(api: Api, town: Town) -> No
     _, [block] = await placed(town)
     token = await town.token()
     found = await refused(api, token, block, reason="x" * 2001)
-    assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.reason")
+    assert (found["code"], found["field"], why(found)) == ("INVALID_INPUT", "input.reason", [("TOO_LONG", 2000)])
     async with nothing_changes():
         assert await api.refused(LIFT, {"in": {"blockId": f"block_{block}"}}, token) == ["BAD_VARIABLES"]
 

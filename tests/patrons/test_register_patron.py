@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
@@ -19,52 +19,52 @@ REGISTER = """mutation($input: RegisterPatronInput!) { found: registerPatron(inp
     protected version notes blocked group { memberCount lead { id } } groupLead
   } }
   ... on Problem { code message }
-  ... on InvalidInput { field fields { field code message } }
+  ... on InvalidInput { field fields { field code message reason limit } }
   ... on BarcodeTaken { field }
   ... on UsernameTaken { field }
 } }"""
 
 FORMS = pytest.mark.parametrize(
-    ("given", "field"),
+    ("given", "field", "reason"),
     [
-        ({"barcode": ""}, "barcode"),
-        ({"barcode": "  "}, "barcode"),
-        ({"barcode": "2100 0001"}, "barcode"),
-        ({"barcode": "Ä1"}, "barcode"),
-        ({"barcode": "1" * 101}, "barcode"),
-        ({"firstName": None}, "lastName"),
-        ({"firstName": " ", "lastName": ""}, "lastName"),
-        ({"firstName": "a" * 201}, "firstName"),
-        ({"firstName": "a\nb"}, "firstName"),
-        ({"middleName": "a" * 201}, "middleName"),
-        ({"lastName": "a" * 201}, "lastName"),
-        ({"preferredName": "a" * 201}, "preferredName"),
-        ({"dateOfBirth": "2999-01-01"}, "dateOfBirth"),
-        ({"dateOfBirth": "1850-01-01"}, "dateOfBirth"),
-        ({"email": "anna"}, "email"),
-        ({"email": "anna@example"}, "email"),
-        ({"email": "an na@example.org"}, "email"),
-        ({"email": "a@b@example.org"}, "email"),
-        ({"email": f"a@{'b' * 320}.org"}, "email"),
-        ({"phone": "1" * 61}, "phone"),
-        ({"category": "c" * 101}, "category"),
-        ({"username": "a b"}, "username"),
-        ({"username": "a" * 101}, "username"),
-        ({"expiresOn": "2020-01-01"}, "expiresOn"),
-        ({"expiresOn": "2999-01-01"}, "expiresOn"),
-        ({"notes": "n" * 10_001}, "notes"),
-        ({"addresses": [{"city": "Lund"}, {}]}, "addresses.1"),
-        ({"addresses": [{"postalCode": "2" * 21}]}, "addresses.0.postalCode"),
-        ({"addresses": [{"city": "Lund"}] * 11}, "addresses"),
-        ({"pin": "123"}, "pin"),
-        ({"pin": "1234567890123"}, "pin"),
-        ({"pin": "12a4"}, "pin"),
-        ({"pin": ""}, "pin"),
-        ({"pin": " 2580"}, "pin"),
-        ({"pin": "7777"}, "pin"),
-        ({"pin": "2345"}, "pin"),
-        ({"pin": "9876"}, "pin"),
-        ({"pin": "7890"}, "pin"),
+        ({"barcode": ""}, "barcode", ("REQUIRED", None)),
+        ({"barcode": "  "}, "barcode", ("REQUIRED", None)),
+        ({"barcode": "2100 0001"}, "barcode", ("NOT_A_BARCODE", None)),
+        ({"barcode": "Ä1"}, "barcode", ("NOT_A_BARCODE", None)),
+        ({"barcode": "1" * 101}, "barcode", ("TOO_LONG", 100)),
+        ({"firstName": None}, "lastName", ("REQUIRED", None)),
+        ({"firstName": " ", "lastName": ""}, "lastName", ("REQUIRED", None)),
+        ({"firstName": "a" * 201}, "firstName", ("TOO_LONG", 200)),
+        ({"firstName": "a\nb"}, "firstName", ("NOT_PRINTABLE", None)),
+        ({"middleName": "a" * 201}, "middleName", ("TOO_LONG", 200)),
+        ({"lastName": "a" * 201}, "lastName", ("TOO_LONG", 200)),
+        ({"preferredName": "a" * 201}, "preferredName", ("TOO_LONG", 200)),
+        ({"dateOfBirth": "2999-01-01"}, "dateOfBirth", ("IN_FUTURE", None)),
+        ({"dateOfBirth": "1850-01-01"}, "dateOfBirth", ("TOO_FAR", 130)),
+        ({"email": "anna"}, "email", ("NOT_AN_EMAIL", None)),
+        ({"email": "anna@example"}, "email", ("NOT_AN_EMAIL", None)),
+        ({"email": "an na@example.org"}, "email", ("NOT_AN_EMAIL", None)),
+        ({"email": "a@b@example.org"}, "email", ("NOT_AN_EMAIL", None)),
+        ({"email": f"a@{'b' * 320}.org"}, "email", ("TOO_LONG", 320)),
+        ({"phone": "1" * 61}, "phone", ("TOO_LONG", 60)),
+        ({"category": "c" * 101}, "category", ("TOO_LONG", 100)),
+        ({"username": "a b"}, "username", ("HAS_SPACE", None)),
+        ({"username": "a" * 101}, "username", ("TOO_LONG", 100)),
+        ({"expiresOn": "2020-01-01"}, "expiresOn", ("IN_PAST", None)),
+        ({"expiresOn": "2999-01-01"}, "expiresOn", ("TOO_FAR", 100)),
+        ({"notes": "n" * 10_001}, "notes", ("TOO_LONG", 10_000)),
+        ({"addresses": [{"city": "Lund"}, {}]}, "addresses.1", ("REQUIRED", None)),
+        ({"addresses": [{"postalCode": "2" * 21}]}, "addresses.0.postalCode", ("TOO_LONG", 20)),
+        ({"addresses": [{"city": "Lund"}] * 11}, "addresses", ("TOO_MANY", 10)),
+        ({"pin": "123"}, "pin", ("TOO_SHORT", 4)),
+        ({"pin": "1234567890123"}, "pin", ("TOO_LONG", 12)),
+        ({"pin": "12a4"}, "pin", ("NOT_DIGITS", None)),
+        ({"pin": ""}, "pin", ("TOO_SHORT", 4)),
+        ({"pin": " 2580"}, "pin", ("NOT_DIGITS", None)),
+        ({"pin": "7777"}, "pin", ("GUESSABLE", None)),
+        ({"pin": "2345"}, "pin", ("GUESSABLE", None)),
+        ({"pin": "9876"}, "pin", ("GUESSABLE", None)),
+        ({"pin": "7890"}, "pin", ("GUESSABLE", None)),
     ],
 )
 
@@ -126,12 +126,14 @@ async def test_the_least_is_a_name_and_a_card(api: Api, town: Town) -> None:
 
 
 @FORMS
-async def test_a_wrong_field_is_named(api: Api, town: Town, given: dict[str, Any], field: str) -> None:
+async def test_a_wrong_field_is_named(
+    api: Api, town: Town, given: dict[str, Any], field: str, reason: tuple[str, int | None]
+) -> None:
     said = {"firstName": "Anna", "lastName": None} | given
     found = await refused(api, await town.token(), **said)
     assert (found["code"], found["field"]) == ("INVALID_INPUT", f"input.{field}"), found
     assert [(each["field"], each["code"]) for each in found["fields"]] == [(f"input.{field}", "INVALID_INPUT")]
-    assert found["message"] == found["fields"][0]["message"]
+    assert (found["message"], why(found)) == (found["fields"][0]["message"], [reason])
 
 
 async def test_every_reason_is_told_at_once(api: Api, town: Town) -> None:
@@ -150,6 +152,10 @@ async def test_every_reason_is_told_at_once(api: Api, town: Town) -> None:
         ("input.barcode", "BARCODE_TAKEN"),
         ("input.username", "USERNAME_TAKEN"),
     ]
+    assert why(found) == [
+        ("NOT_AN_EMAIL", None), ("TOO_SHORT", 4), ("UNKNOWN", None), ("UNKNOWN", None), ("UNKNOWN", None),
+        ("TAKEN", None), ("TAKEN", None),
+    ]  # fmt: skip
     assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.email")
 
 
@@ -323,9 +329,10 @@ async def test_a_refused_request_may_come_again_with_its_key(api: Api, town: Tow
     token = await town.token()
     assert (await refused(api, token, idempotencyKey="k", email="x"))["code"] == "INVALID_INPUT"
     assert (await register(api, token, idempotencyKey="k"))["__typename"] == "RegisterPatronSuccess"
-    for key in ("", "k" * 201):
+    for key, reason in (("", ("REQUIRED", None)), ("k" * 201, ("TOO_LONG", 200))):
         found = await refused(api, token, barcode="N2", idempotencyKey=key)
         assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.idempotencyKey")
+        assert why(found) == [reason]
 
 
 async def test_who_is_gone_is_not_registered_again_by_the_same_request(api: Api, town: Town) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
@@ -16,7 +16,7 @@ SET_PIN = """mutation($input: SetPatronPinInput!) { found: setPatronPin(input: $
   __typename
   ... on SetPatronPinSuccess { patron { id version } }
   ... on Problem { code message }
-  ... on InvalidInput { field }
+  ... on InvalidInput { field fields { reason limit } }
 } }"""
 
 SESSION = """
@@ -101,17 +101,22 @@ async def test_the_patron_is_signed_out_everywhere_and_nobody_else_is(api: Api, 
 
 
 @pytest.mark.parametrize(
-    "pin",
+    ("pin", "reason"),
     [
-        "", "123", "1234567890123", "25a0", "25 80", " 2580", "2580 ", "2580\n", "٢٥٨٠", "2.50", "-258", "0000",
-        "999999999999", "1234", "0123", "4321", "9876543210", "7890", "0987",
+        ("", ("TOO_SHORT", 4)), ("123", ("TOO_SHORT", 4)), ("1234567890123", ("TOO_LONG", 12)),
+        *[(pin, ("NOT_DIGITS", None))
+          for pin in ("25a0", "25 80", " 2580", "2580 ", "2580\n", "٢٥٨٠", "2.50", "-258")],
+        *[(pin, ("GUESSABLE", None))
+          for pin in ("0000", "999999999999", "1234", "0123", "4321", "9876543210", "7890", "0987")],
     ],
 )  # fmt: skip
-async def test_a_pin_that_is_none_or_soon_guessed_is_refused(api: Api, town: Town, pin: str) -> None:
+async def test_a_pin_that_is_none_or_soon_guessed_is_refused(
+    api: Api, town: Town, pin: str, reason: tuple[str, int | None]
+) -> None:
     [patron] = await town.patrons(1)
     await db.rows(SESSION, town.id, patron)
     found = await refused(api, await town.token(), patron, pin)
-    assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.pin")
+    assert (found["code"], found["field"], why(found)) == ("INVALID_INPUT", "input.pin", [reason])
     assert not pin.strip() or pin not in found["message"]
 
 
@@ -140,7 +145,7 @@ async def test_a_pin_that_is_left_out_takes_nothing_away(api: Api, town: Town) -
     token = await town.token()
     async with nothing_changes():
         found = (await api.data(SET_PIN, {"input": {"patronId": f"pat_{patron}"}}, token))["found"]
-        assert (found["code"], found["field"]) == ("INVALID_INPUT", "input.pin")
+        assert (found["code"], found["field"], why(found)) == ("INVALID_INPUT", "input.pin", [("REQUIRED", None)])
         assert await api.refused(SET_PIN, {"input": {"pin": "2580"}}, token) == ["BAD_VARIABLES"]
         assert await api.refused(SET_PIN, {"input": {"patronId": f"pat_{patron}", "pin": 2580}}, token) == [
             "BAD_VARIABLES"

@@ -4,6 +4,7 @@ import asyncio
 from types import ModuleType
 
 import pytest
+from tests.clients import why
 
 from patrongraph.permissions import ALL_PERMISSIONS, Permission
 from patrongraph.problems import InvalidInput, ProblemCode, Refused
@@ -65,6 +66,7 @@ async def test_a_username_is_unique_in_its_library_in_any_case(database: ModuleT
         await actions.create_staff(north.operator, "ANNA", PASSWORD, permissions=[VIEW])
     assert isinstance(refused.value.problem, InvalidInput)
     assert refused.value.problem.field == "input.username"
+    assert why(refused.value.problem) == [("TAKEN", None)]
     assert tuple(await database.row(COUNTS)) == before
 
 

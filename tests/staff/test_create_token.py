@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.clients import why
 
 from patrongraph.permissions import Permission
 from patrongraph.problems import ProblemCode, Refused
@@ -52,14 +53,16 @@ async def test_lists_states_of_one_library(database: ModuleType, north: Town, so
 
 async def test_malformed_ones_are_not_made(database: ModuleType, north: Town) -> None:
     later = datetime.now(UTC) + timedelta(days=1)
-    for name, permissions, expires in (
-        ("", [VIEW], None), ("x" * 101, [VIEW], None), ("a\x00", [VIEW], None), ("none", [], None),
-        ("past", [VIEW], datetime.now(UTC) - timedelta(seconds=1)),
-        ("naive", [VIEW], later.replace(tzinfo=None)),
+    for name, permissions, expires, reason in (
+        ("", [VIEW], None, ("REQUIRED", None)), ("x" * 101, [VIEW], None, ("TOO_LONG", 100)),
+        ("a\x00", [VIEW], None, ("NOT_PRINTABLE", None)), ("none", [], None, ("REQUIRED", None)),
+        ("past", [VIEW], datetime.now(UTC) - timedelta(seconds=1), ("IN_PAST", None)),
+        ("naive", [VIEW], later.replace(tzinfo=None), ("IN_PAST", None)),
     ):  # fmt: skip
         with pytest.raises(Refused) as refused:
             await actions.create_token(north.operator, name, permissions, expires)
         assert refused.value.problem.code is ProblemCode.INVALID_INPUT
+        assert why(refused.value.problem) == [reason]
     assert await database.value("SELECT count(*) FROM api_token") == 0
     assert await database.value("SELECT count(*) FROM audit_event WHERE action = 'token.create'") == 0
 

@@ -177,7 +177,7 @@ async def test_passwords_are_changed_and_proven_by_staff_only(
 ) -> None:
     change = """mutation($c: String!, $n: String!) {
       changePassword(input: {currentPassword: $c, newPassword: $n}) {
-        __typename ... on Problem { code } ... on InvalidInput { field } } }"""
+        __typename ... on Problem { code } ... on InvalidInput { field fields { reason limit } } } }"""
     prove = """mutation($p: String!) {
       reauthenticate(input: {password: $p}) { __typename ... on Problem { code } } }"""
     for query, variables in ((change, {"c": PASSWORD, "n": "eleven loud geese"}), (prove, {"p": PASSWORD})):
@@ -190,6 +190,7 @@ async def test_passwords_are_changed_and_proven_by_staff_only(
     weak = await client.data(change, c=PASSWORD, n="password1")
     assert weak["changePassword"] == {
         "__typename": "InvalidInput", "code": "INVALID_INPUT", "field": "input.newPassword",
+        "fields": [{"reason": "GUESSABLE", "limit": None}],
     }  # fmt: skip
     wrong = await client.data(prove, p="wrong password")
     assert wrong["reauthenticate"] == {"__typename": "SignInFailed", "code": "SIGN_IN_FAILED"}

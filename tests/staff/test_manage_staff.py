@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.clients import Api
+from tests.clients import Api, why
 from tests.town import Town, nothing_changes
 
 from patrongraph import db
@@ -25,7 +25,7 @@ ANSWERS = {
     "revokeApiToken": "... on RevokeApiTokenSuccess { changed apiToken { id state } }",
 }
 PROBLEM = "... on Problem { code message }"
-FIELDS = "... on InvalidInput { fields { field message } }"
+FIELDS = "... on InvalidInput { fields { field message reason limit } }"
 
 
 async def ask(api: Api, token: str, name: str, /, **given: Any) -> Any:
@@ -35,10 +35,13 @@ async def ask(api: Api, token: str, name: str, /, **given: Any) -> Any:
     return (await api.data(text, {"input": given}, token))["found"]
 
 
-async def refused(api: Api, token: str, name: str, /, **given: Any) -> tuple[str, str]:
-    """The field and what is wrong with it; not-found has no field."""
+async def refused(
+    api: Api, token: str, name: str, /, reason: str = "", limit: int | None = None, **given: Any
+) -> tuple[str, str]:
+    """The field and what is wrong with it, for exactly this reason; not-found has no field and no reason."""
     async with nothing_changes():
         no = await ask(api, token, name, **given)
+    assert why(no) == [(reason, limit)] if "fields" in no else not reason, no
     fields = no.get("fields") or [{"field": "", "message": no["message"]}]
     return fields[0]["field"], fields[0]["message"]
 
@@ -100,10 +103,10 @@ async def test_a_role_changes_what_its_holders_may_do(api: Api, town: Town, boss
         True, {"id": role, "name": "Front desk", "permissions": ["PATRONS_EDIT"]},
     )  # fmt: skip
     await ask(api, boss, "createRole", name="Other", permissions=["PATRONS_VIEW"])
-    assert await refused(api, boss, "updateRole", id=role, name="Other") == (
+    assert await refused(api, boss, "updateRole", "TAKEN", id=role, name="Other") == (
         "input.name", "This library already has a role of that name.",
     )  # fmt: skip
-    assert await refused(api, boss, "updateRole", id=role, permissions=[]) == (
+    assert await refused(api, boss, "updateRole", "REQUIRED", id=role, permissions=[]) == (
         "input.permissions", "Name at least one permission.",
     )  # fmt: skip
 
@@ -120,11 +123,12 @@ async def test_nobody_gives_or_takes_what_they_do_not_have(api: Api, town: Town,
         ("updateRole", {"id": f"role_{purger}", "permissions": ["PATRONS_VIEW"]}, "input.permissions"),
         ("createApiToken", {"name": "Eve", "permissions": ["PATRONS_PURGE"]}, "input.permissions"),
     ):
-        assert await refused(api, deputy, name, **given) == (field, no), name
-    field, message = await refused(api, deputy, "setStaffPassword", id=f"staff_{chief}", password="my own password")
+        assert await refused(api, deputy, name, "NOT_ALLOWED", **given) == (field, no), name
+    given = {"id": f"staff_{chief}", "password": "my own password"}
+    field, message = await refused(api, deputy, "setStaffPassword", "NOT_ALLOWED", **given)
     assert field == "input.id"
     assert message.startswith("You cannot give permissions that you do not have: AUDIT_VIEW,")
-    field, _ = await refused(api, deputy, "updateStaffUser", id=f"staff_{chief}", roleIds=[])
+    field, _ = await refused(api, deputy, "updateStaffUser", "NOT_ALLOWED", id=f"staff_{chief}", roleIds=[])
     assert field == "input.roleIds"
     assert (await ask(api, deputy, "setStaffPassword", id=f"staff_{helper}", password="new slow otters"))["changed"]
 
@@ -135,14 +139,15 @@ async def test_a_library_keeps_somebody_who_can_manage_its_staff(town: Town) -> 
     role: int = await db.value("SELECT role_id FROM staff_role WHERE staff_user_id = $1", anna.id)
     own = anna.id
     assert own is not None
-    for attempt in (
-        lambda: management.update_staff(anna, own, {"role_ids": []}),
-        lambda: management.update_role(anna, role, {"permissions": [P.PATRONS_VIEW]}),
-        lambda: actions.set_active(anna, own, False),
+    for attempt, reason in (
+        (lambda: management.update_staff(anna, own, {"role_ids": []}), "LAST_ONE"),
+        (lambda: management.update_role(anna, role, {"permissions": [P.PATRONS_VIEW]}), "LAST_ONE"),
+        (lambda: actions.set_active(anna, own, False), "NOT_ALLOWED"),
     ):
         async with nothing_changes():
-            with pytest.raises(Refused, match=r"manage the staff|your own account"):
+            with pytest.raises(Refused, match=r"manage the staff|your own account") as no:
                 await attempt()
+        assert why(no.value.problem) == [(reason, None)]
     await actions.create_staff(town.system, "chief", PASSWORD, permissions=[P.STAFF_MANAGE])
     assert await management.update_role(anna, role, {"permissions": [P.PATRONS_VIEW]})
 
@@ -159,7 +164,7 @@ async def test_a_token_is_shown_once_and_ends(api: Api, town: Town, boss: str) -
     assert ended == {"__typename": "RevokeApiTokenSuccess", "changed": True,
                      "apiToken": {"id": kept["id"], "state": "REVOKED"}}  # fmt: skip
     assert (await ask(api, boss, "revokeApiToken", id=kept["id"]))["changed"] is False
-    assert await refused(api, boss, "createApiToken", name="Late", permissions=["REPORTS_VIEW"],
+    assert await refused(api, boss, "createApiToken", "IN_PAST", name="Late", permissions=["REPORTS_VIEW"],
                          expiresAt="2020-01-01T00:00:00Z") == (
         "input.expiresAt", "A token must expire in the future.",
     )  # fmt: skip

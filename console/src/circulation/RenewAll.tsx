@@ -1,5 +1,6 @@
 // What renewing all comes to: how far it is, the sum of it, and at each loan that was refused why.
 import { Plural, Trans, useLingui } from '@lingui/react/macro';
+import { wordsOf } from '../ui/ProblemNotice.tsx';
 import { Progress } from '../ui/Progress.tsx';
 import { number } from '../words/format.ts';
 import { hasRefusals, Reasons } from './DeskNotice.tsx';
@@ -35,13 +36,15 @@ function Sum({ renewals: { total, renewed } }: { renewals: Renewals }) {
 
 /** At a loan: why renewing all left it as it was. */
 export function NotRenewed({ refused: { problem, error } }: { refused: Refused }) {
+  const { i18n } = useLingui();
+  const words = problem && wordsOf(problem);
   return (
     <div className="not-renewed">
       <strong><Trans>Not renewed</Trans></strong>
       {problem && hasRefusals(problem) ? <Reasons refusals={problem.refusals} /> : (
         <p>
           {problem?.code === 'NOT_FOUND' && <Trans>The loan is not there any more.</Trans>}
-          {problem && problem.code !== 'NOT_FOUND' && problem.message}
+          {words && problem.code !== 'NOT_FOUND' && i18n._(words)}
           {error && <Trans>No answer came. The due date tells whether it was renewed.</Trans>}
         </p>
       )}

@@ -8,11 +8,11 @@ import { Button } from '../ui/Button.tsx';
 import { Choice } from '../ui/Choice.tsx';
 import { Failure } from '../ui/Failure.tsx';
 import { Page } from '../ui/Page.tsx';
-import { ProblemNotice } from '../ui/ProblemNotice.tsx';
 import { Skeleton } from '../ui/Skeleton.tsx';
 import { useUnsavedGuard } from '../ui/unsaved.ts';
 import { number } from '../words/format.ts';
 import { DropFile } from './DropFile.tsx';
+import { FileNotice } from './FileNotice.tsx';
 import { ImportReport } from './ImportReport.tsx';
 import './imports.css';
 import { useImport } from './live.ts';
@@ -75,7 +75,7 @@ export default function ImportNew() {
                 options={FORMATS.map((id) => ({ id, label: i18n._(formatWords[id]) }))} />
         {format !== 'FOLIO' && names.length > 0 && <Mapping names={names} fields={fields} onChange={setFields} />}
         <Missing choice={missing} onChange={setMissing} />
-        <ProblemNotice problem={preview.problem} error={preview.error} />
+        <FileNotice problem={preview.problem} error={preview.error} />
         <div className="page-actions">
           <Button type="submit" kind={previewed ? 'plain' : 'primary'} isPending={preview.running}><Trans>Preview</Trans></Button>
         </div>
@@ -131,7 +131,7 @@ function Previewed({ id, order }: { id: string; order: Order }) {
                 <Trans>Yes, deactivate the {number(report.missing)} who are not in the file.</Trans>
               </label>
             )}
-            <ProblemNotice problem={carryOut.problem} error={carryOut.error} />
+            <FileNotice problem={carryOut.problem} error={carryOut.error} />
             <div className="page-actions">
               {good > 0
                 ? (

@@ -13,7 +13,7 @@ import { Answer } from '../ui/Answer.tsx';
 import { Pager } from '../ui/Pager.tsx';
 import { Table, type Column } from '../ui/Table.tsx';
 import { number } from '../words/format.ts';
-import { fieldWords, rejectionWords } from './words.ts';
+import { fieldWords, rejectionText, rejectionWords } from './words.ts';
 
 type Report = NonNullable<ImportCountsFragment['import']>;
 type Rejections = NonNullable<NonNullable<NonNullable<ImportRejectionsQuery['job']>['import']>['rejections']>;
@@ -43,7 +43,7 @@ export function ImportReport({ job, report, after, onAfter, children }: {
       {report.deactivateMissing && <Missing report={report} />}
       {children}
       <AboutFile report={report} />
-      {report.rejected > 0 && <RejectedRows job={job} after={after} onAfter={onAfter} />}
+      {report.rejected > 0 && <RejectedRows job={job} report={report} after={after} onAfter={onAfter} />}
       {report.rejected === 0 && !isUnderWay(job.state) && (
         <p className="notice good"><Trans>No row was rejected.</Trans></p>
       )}
@@ -76,7 +76,7 @@ function AboutFile({ report }: { report: Report }) {
     <section className="card" aria-labelledby="about-file">
       <header><h2 id="about-file"><Trans>The file</Trans></h2></header>
       {report.warnings.length > 0 && (
-        <div className="notice warn"><ul>{report.warnings.map((one) => <li key={one}>{one}</li>)}</ul></div>
+        <div className="notice warn" lang="en"><ul>{report.warnings.map((one) => <li key={one}>{one}</li>)}</ul></div>
       )}
       <dl className="facts">
         <dt><Trans>Rows</Trans></dt>
@@ -94,8 +94,9 @@ function AboutFile({ report }: { report: Report }) {
   );
 }
 
-function RejectedRows({ job, after, onAfter }: {
+function RejectedRows({ job, report, after, onAfter }: {
   job: JobDetailFragment;
+  report: Report;
   after: string | undefined;
   onAfter(after: string | undefined): void;
 }) {
@@ -106,7 +107,7 @@ function RejectedRows({ job, after, onAfter }: {
     variables: { id: job.id, first: PAGE, after: after ?? null, mayView },
   });
   useFollowing(job.version, again);
-  const columns = useRejectionColumns();
+  const columns = useRejectionColumns(report);
 
   return (
     <section className="answer" aria-label={t`Rejected rows`}>
@@ -138,20 +139,40 @@ function idOf(row: Rejection): string {
   return row.cursor;
 }
 
-function useRejectionColumns(): readonly Column<Rejection>[] {
+/** Each thing that is wrong; the server's English sentence only where it alone has the particulars. */
+function Explanation({ row: { code, message, problems }, report }: { row: Rejection['node']; report: Pick<Report, 'columns' | 'format'> }) {
+  const { i18n } = useLingui();
+  const isEnglish = i18n.locale === 'en';
+  const isInWords = code === 'FAILED' || (isEnglish && problems.some((one) => one.reason === 'WRONG_KIND' || one.reason === 'ENCODING'));
+  return (
+    <>
+      <ul className="wrongs">
+        {problems.map((one, at) => (
+          <li key={at}>
+            {problems.length > 1 && one.column && <><span className="mono">{one.column}</span>: </>}
+            {rejectionText(one, report.columns.find(({ name }) => name === one.column)?.field, report.format)}
+          </li>
+        ))}
+      </ul>
+      {isInWords && <span className="soft" lang="en">{message}</span>}
+    </>
+  );
+}
+
+function useRejectionColumns(report: Report): readonly Column<Rejection>[] {
   const { t, i18n } = useLingui();
   return useMemo(
     () => [
       { id: 'line', head: t`Line`, isNumber: true, cell: ({ node }) => (node.line === null ? '–' : number(node.line)) },
       { id: 'why', head: t`Why`, cell: ({ node }) => i18n._(rejectionWords[node.code]) },
       { id: 'column', head: t`Column`, cell: ({ node }) => node.column && <span className="mono">{node.column}</span> },
-      { id: 'message', head: t`Explanation`, cell: ({ node }) => <span lang="en">{node.message}</span> },
+      { id: 'message', head: t`Explanation`, cell: ({ node }) => <Explanation row={node} report={report} /> },
       {
         id: 'patron', head: t`Patron`,
         cell: ({ node }) => node.patron && <Link to="/patrons/$id" params={{ id: node.patron.id }}>{node.patron.displayName}</Link>,
       },
     ],
     // The words change with the language.
-    [t, i18n, i18n.locale],
+    [t, i18n, i18n.locale, report.columns, report.format],
   );
 }

@@ -93,7 +93,7 @@ function Why({ row }: { row: JobItemRowFragment }) {
   return (
     <span className="why">
       {row.codes.map((code) => <span key={code}>{codeWords[code] ? i18n._(codeWords[code]) : code}</span>)}
-      {row.reason && <span>{row.reason}</span>}
+      {row.reason && <span><Trans>An error; the log has it as <span className="mono">{row.reason}</span>.</Trans></span>}
     </span>
   );
 }

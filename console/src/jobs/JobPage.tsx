@@ -75,7 +75,12 @@ export function JobCard({ job, children }: { job: JobDetailFragment; children?: 
         <span role="status"><Chip tone={jobStateTones[job.state]}>{i18n._(jobStateWords[job.state])}</Chip></span>
         <JobControls job={job} />
       </header>
-      {job.error && <p className="notice danger" role="alert">{job.error}</p>}
+      {job.error && (
+        <div className="notice danger" role="alert">
+          <strong><Trans>The job stopped before its end.</Trans></strong>
+          <p lang="en">{job.error}</p>
+        </div>
+      )}
       <Progress label={i18n._(jobKindWords[job.kind])} total={job.total} settled={settled} failed={job.failed}
                 isFinished={!isUnderWay(job.state)} />
       <dl className="tiles">

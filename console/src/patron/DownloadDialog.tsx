@@ -74,7 +74,7 @@ function Following({ jobId, onClose }: { jobId: string; onClose(): void }) {
           <strong>
             {job.state === 'CANCELLED' ? <Trans>The download was cancelled.</Trans> : <Trans>The data could not be collected.</Trans>}
           </strong>
-          {job.error && <p>{job.error}</p>}
+          {job.error && <p lang="en">{job.error}</p>}
         </div>
       )}
       {file?.state !== 'READY' && <footer><Button onPress={onClose}><Trans>Close</Trans></Button></footer>}

@@ -8,6 +8,7 @@ import { Button } from '../ui/Button.tsx';
 import { Field } from '../ui/Field.tsx';
 import { ProblemNotice } from '../ui/ProblemNotice.tsx';
 import { useSession } from './session.tsx';
+import { Throttled } from './Throttled.tsx';
 import './login.css';
 
 export function Login() {
@@ -19,6 +20,8 @@ export function Login() {
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
   const [libraryCode, setLibraryCode] = useState('');
+  const [attempts, setAttempts] = useState(0);
+  const { refusal } = signIn;
   const needsLibrary = signIn.problem?.code === 'LIBRARY_REQUIRED' || libraryCode !== '';
 
   useEffect(() => {
@@ -30,6 +33,7 @@ export function Login() {
 
   async function submit(event: FormEvent) {
     event.preventDefault();
+    setAttempts((before) => before + 1);
     const done = await signIn.run({ username, password, libraryCode: libraryCode || null });
     if (done) renew();
     else setPassword('');
@@ -41,7 +45,9 @@ export function Login() {
         <div className="login-mark" aria-hidden="true" />
         <h1><Trans>Sign in</Trans></h1>
         <p className="soft"><Trans>PatronGraph, for the staff of your library.</Trans></p>
-        <ProblemNotice problem={signIn.problem} error={signIn.error} />
+        {refusal?.__typename === 'SignInThrottled'
+          ? <Throttled key={attempts} seconds={refusal.retryAfterSeconds} />
+          : <ProblemNotice problem={signIn.problem} error={signIn.error} />}
         <Field label={t`Username`} name="username" autoComplete="username" spellCheck="false"
                value={username} onChange={setUsername} isRequired autoFocus />
         <Field label={t`Password`} name="password" type="password" autoComplete="current-password"

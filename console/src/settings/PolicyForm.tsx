@@ -70,7 +70,7 @@ export function PolicyForm({ policy }: { policy: LibraryPolicyFragment }) {
 
   return (
     <form className="policy" onSubmit={save}>
-      <ProblemNotice problem={update.problem} error={update.error} />
+      <ProblemNotice isUnderFields problem={update.problem} error={update.error} />
       <Part title={t`Library`}>
         <Field label={t`Name`} value={now.name} onChange={set('name')} isRequired wrong={about('name')} />
         <Choice label={t`Language of letters and files`} value={now.locale} onChange={set('locale')} wrong={about('locale')}

@@ -10,7 +10,7 @@ from patrongraph.cohorts import problems, queries
 from patrongraph.cohorts.queries import Link
 from patrongraph.context import Actor
 from patrongraph.jobs import idempotency
-from patrongraph.problems import InvalidField, ProblemCode, invalid_fields, not_found
+from patrongraph.problems import InputReason, InvalidField, invalid_field, invalid_fields, not_found, wrong_text
 
 LONGEST_CODE = 40
 LONGEST_NAME = 200
@@ -141,16 +141,15 @@ def _check(wanted: Link, chain: Mapping[int, Link]) -> None:
 
 def _wrong_fields(wanted: Link) -> list[InvalidField]:
     found = []
-
-    def wrong(field: str, message: str) -> None:
-        found.append(InvalidField(field=f"input.{field}", code=ProblemCode.INVALID_INPUT, message=message))
-
     if not _printable(wanted.code, LONGEST_CODE):
-        wrong("code", f"A cohort's code has 1 to {LONGEST_CODE} characters.")
+        message = f"A cohort's code has 1 to {LONGEST_CODE} characters."
+        found.append(invalid_field("input.code", message, *wrong_text(wanted.code, LONGEST_CODE)))
     if not _printable(wanted.name, LONGEST_NAME):
-        wrong("name", f"A cohort's name has 1 to {LONGEST_NAME} characters.")
+        message = f"A cohort's name has 1 to {LONGEST_NAME} characters."
+        found.append(invalid_field("input.name", message, *wrong_text(wanted.name, LONGEST_NAME)))
     if wanted.graduated and wanted.next_id is not None:
-        wrong("nextCohortId", "The graduated cohort is the end of the chain: it has no next one.")
+        message = "The graduated cohort is the end of the chain: it has no next one."
+        found.append(invalid_field("input.nextCohortId", message, InputReason.CONTRADICTION))
     return found
 
 

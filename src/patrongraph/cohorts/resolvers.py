@@ -19,7 +19,7 @@ from patrongraph.graph.declare import mutation
 from patrongraph.graph.engine import Operation
 from patrongraph.graph.ids import decode_id, encode_id
 from patrongraph.permissions import Permission
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid
 
 
 def _cohort_key(text: str | None) -> int | None:
@@ -32,7 +32,8 @@ def _changes(input: UpdateCohortInput) -> dict[str, Any]:
     changes = {name: each.value for name, each in given.items() if each is not None}
     for name in ("code", "name", "graduated"):
         if name in changes and changes[name] is None:
-            raise invalid(f"input.{name}", f"A cohort cannot be without {name}; leave it out to keep it as it is.")
+            message = f"A cohort cannot be without {name}; leave it out to keep it as it is."
+            raise invalid(f"input.{name}", message, InputReason.REQUIRED)
     if "next_cohort_id" in changes:
         changes["next_id"] = _cohort_key(changes.pop("next_cohort_id"))
     return changes

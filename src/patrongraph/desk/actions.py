@@ -12,7 +12,7 @@ from patrongraph.desk.problems import Refusal, RefusalCode, of_item
 from patrongraph.desk.queries import Borrower, LockedItem, LockedPatron, OpenLoan, OwnLoan
 from patrongraph.jobs import idempotency
 from patrongraph.patrons.queries import service_refusals
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid
 
 LOAN_DAYS = 21
 """Days of a loan, and of each renewal counted from its day."""
@@ -109,7 +109,7 @@ async def check_out(
             return CheckedOut(**earlier)
         now = dt.datetime.now(dt.UTC)
         if due_at is not None and due_at <= now:
-            raise invalid("input.dueAt", "The due date must lie in the future.")
+            raise invalid("input.dueAt", "The due date must lie in the future.", InputReason.IN_PAST)
         patron, item = await lock_both(actor, borrower, item_barcode, branch_id)
         refusals = [*await refusals_of(actor, patron), *_lending_refusals(item, patron.id)]
         if refusals:

@@ -15,7 +15,7 @@ from patrongraph.context import Actor, ActorKind
 from patrongraph.desk import problems, queries
 from patrongraph.desk.queries import Charge
 from patrongraph.jobs import idempotency
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid, wrong_text
 
 LARGEST = Decimal("9999999999.99")
 LONGEST_REASON = 60
@@ -188,10 +188,11 @@ async def _settle(
 def _money(amount: Decimal) -> Decimal:
     """Return the amount in cents. Raises Refused (INVALID_INPUT)."""
     if not 0 < amount <= LARGEST:
-        raise invalid("input.amount", f"An amount is more than 0 and at most {LARGEST}.")
+        reason = InputReason.TOO_LARGE if amount > LARGEST else InputReason.TOO_SMALL
+        raise invalid("input.amount", f"An amount is more than 0 and at most {LARGEST}.", reason)
     cents = amount.quantize(Decimal("0.01"))
     if cents != amount:
-        raise invalid("input.amount", "An amount has at most two decimals.")
+        raise invalid("input.amount", "An amount has at most two decimals.", InputReason.TOO_PRECISE, 2)
     return cents
 
 
@@ -199,7 +200,7 @@ def _text(field: str, text: str, longest: int) -> str:
     """Return the text without spaces around it. Raises Refused (INVALID_INPUT)."""
     stripped = text.strip()
     if not 1 <= len(stripped) <= longest:
-        raise invalid(field, f"Give a text of 1 to {longest} characters.")
+        raise invalid(field, f"Give a text of 1 to {longest} characters.", *wrong_text(stripped, longest))
     return stripped
 
 

@@ -21,7 +21,7 @@ from patrongraph.patrons.filters import PatronCriteria
 from patrongraph.patrons.models import ObstacleCode
 from patrongraph.patrons.problems import patrons_not_found, too_many
 from patrongraph.patrons.queries import ErasureAction, obstacles, own_patrons
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid
 from patrongraph.staff.actions import require_reauthentication
 
 PURPOSE = "purge by filter"
@@ -95,7 +95,8 @@ async def start(
     IDEMPOTENCY_MISMATCH.
     """
     if (patron_ids is None) == (criteria is None):
-        raise invalid("input", "Give either patron ids or a filter.")
+        reason = InputReason.REQUIRED if patron_ids is None else InputReason.CONTRADICTION
+        raise invalid("input", "Give either patron ids or a filter.", reason)
     body = _body_hash(patron_ids, criteria, confirm_count, confirmation_token)
     async with db.transaction():
         if not dry_run:
@@ -153,7 +154,7 @@ async def create_job(
 async def _named(actor: Actor, patron_ids: Sequence[int], limit: int) -> list[int]:
     asked = sorted(set(patron_ids))
     if not asked:
-        raise invalid("input.patronIds", "Name at least one patron.")
+        raise invalid("input.patronIds", "Name at least one patron.", InputReason.REQUIRED)
     if len(asked) > limit:
         raise too_many(len(asked), limit)
     own = await own_patrons(actor.library, asked)

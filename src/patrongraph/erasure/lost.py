@@ -24,7 +24,7 @@ from patrongraph.jobs import actions as jobs
 from patrongraph.jobs import idempotency
 from patrongraph.patrons.queries import ErasureAction, Obstacle, obstacles
 from patrongraph.permissions import Forbidden, Permission
-from patrongraph.problems import invalid, not_found
+from patrongraph.problems import InputReason, invalid, not_found
 from patrongraph.staff.actions import require_reauthentication
 
 REASON = "Lost item"
@@ -158,7 +158,7 @@ async def mark(
             await require_reauthentication(actor)
         losses, _ = await _look(actor, patron_id, named)
         if not named:
-            raise invalid("input.loanIds", "Name the patron's open loans, all of them.")
+            raise invalid("input.loanIds", "Name the patron's open loans, all of them.", InputReason.REQUIRED)
         written_off = await _give_up(actor, patron_id, losses)
         left = await obstacles(actor.library, [patron_id], ErasureAction.PURGE) if purge else []
         if left:

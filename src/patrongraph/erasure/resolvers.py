@@ -35,7 +35,7 @@ from patrongraph.patrons.models import ObstacleCode
 from patrongraph.patrons.resolvers import BY_NAME, PatronFilter, PatronSort, chosen_order, criteria, patron_key
 from patrongraph.permissions import Permission
 from patrongraph.personal_data import erasure_order
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid
 
 
 @strawberry.type
@@ -98,7 +98,8 @@ class ErasureMutation:
         chosen = input.filter
         if chosen is None and input.search is not None:
             # Ignored, it would let a purge erase more than was meant.
-            raise invalid("input.search", "A search narrows a filter: give a filter with it, {} for everybody.")
+            message = "A search narrows a filter: give a filter with it, {} for everybody."
+            raise invalid("input.search", message, InputReason.CONTRADICTION)
         found = await actions.start(
             info.context.actor,
             patron_ids=ids,

@@ -20,7 +20,7 @@ from patrongraph.jobs.models import JobKind
 from patrongraph.patrons.filters import PatronCriteria
 from patrongraph.patrons.models import PatronStatus
 from patrongraph.patrons.queries import HOLD_LIBRARY
-from patrongraph.problems import invalid, not_found
+from patrongraph.problems import InputReason, invalid, not_found
 from patrongraph.staff.actions import require_reauthentication
 
 __all__ = [
@@ -64,9 +64,11 @@ async def start_patron_export(
     library, IDEMPOTENCY_MISMATCH. From the commit on, a purge skips the patron.
     """
     if format is ExportFormat.NDJSON:
-        raise invalid("input.format", "One patron's data is exported as JSON or HTML; NDJSON is for many patrons.")
+        message = "One patron's data is exported as JSON or HTML; NDJSON is for many patrons."
+        raise invalid("input.format", message, InputReason.NOT_ALLOWED)
     if format is not ExportFormat.HTML and language is not None:
-        raise invalid("input.language", "Only an HTML page has a language; JSON is the same in all.")
+        message = "Only an HTML page has a language; JSON is the same in all."
+        raise invalid("input.language", message, InputReason.CONTRADICTION)
     chosen = [language.value] if language is not None else []
     body = _body_hash(["patron", patron_id, format.value, *chosen])
     async with db.transaction():
@@ -122,11 +124,13 @@ async def start_patrons_export(
 def _check_words(chosen: PatronCriteria) -> None:
     if chosen.search:
         # A job keeps its filter, and whoever is searched for by name must not be in it.
-        raise invalid("input.search", "An export takes filters, not a search.")
+        raise invalid("input.search", "An export takes filters, not a search.", InputReason.NOT_ALLOWED)
     if chosen.status is not None and chosen.status not in PatronStatus.__members__:
-        raise invalid("input.filter.status", f"A status is one of {', '.join(PatronStatus.__members__)}.")
+        message = f"A status is one of {', '.join(PatronStatus.__members__)}."
+        raise invalid("input.filter.status", message, InputReason.UNKNOWN)
     if chosen.category is not None and not db.storable(chosen.category):
-        raise invalid("input.filter.category", "A category is text without control characters.")
+        message = "A category is text without control characters."
+        raise invalid("input.filter.category", message, InputReason.NOT_PRINTABLE)
 
 
 async def _check(library_id: int, chosen: PatronCriteria) -> None:
@@ -135,7 +139,7 @@ async def _check(library_id: int, chosen: PatronCriteria) -> None:
         ("cohort", chosen.cohort_id, queries.COHORT_EXISTS),
     ):
         if value is not None and await db.value(exists, value, library_id) is None:
-            raise invalid(f"input.filter.{field}Id", f"Your library has no such {field}.")
+            raise invalid(f"input.filter.{field}Id", f"Your library has no such {field}.", InputReason.UNKNOWN)
 
 
 def _body_hash(body: object) -> str:

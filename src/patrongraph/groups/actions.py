@@ -13,7 +13,7 @@ from patrongraph.groups import problems, queries
 from patrongraph.patrons.membership import LOCK_GROUPS, MAKE_GROUP, GroupsMoved, add_members
 from patrongraph.patrons.problems import MOST_AT_ONCE, too_many
 from patrongraph.patrons.queries import own_patrons
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid
 
 _T = TypeVar("_T")
 
@@ -194,7 +194,8 @@ async def _steadily(change: Callable[[], Awaitable[_T]]) -> _T:
 
 async def _meant(actor: Actor, move: Move) -> _Meant:
     if (move.patron_barcode is None) == (move.patron_ids is None):
-        raise invalid("input", "Give either a patron's barcode or patron ids.")
+        reason = InputReason.REQUIRED if move.patron_ids is None else InputReason.CONTRADICTION
+        raise invalid("input", "Give either a patron's barcode or patron ids.", reason)
     asked = None if move.patron_ids is None else _checked(move.patron_ids)
     unknown: list[str] = []
     if asked is None:
@@ -222,7 +223,8 @@ async def _meant(actor: Actor, move: Move) -> _Meant:
 async def _plan(actor: Actor, meant: _Meant, groups: dict[int, int]) -> MovePreview:
     group_id = meant.group_id if meant.member_id is None else groups.get(meant.member_id)
     if group_id is None and meant.patron_ids == [meant.member_id]:
-        raise invalid("input.into", "This patron is in no group; name a member of the group, or somebody else to move.")
+        message = "This patron is in no group; name a member of the group, or somebody else to move."
+        raise invalid("input.into", message, InputReason.CONTRADICTION)
     others = [each for each in meant.patron_ids if each != meant.member_id]
     moving = sorted(each for each in others if group_id is None or groups.get(each) != group_id)
     left = {groups[each] for each in moving if each in groups}
@@ -324,7 +326,7 @@ def _checked(patron_ids: Sequence[int]) -> list[int]:
     """Return each patron once, in the order of the request. Raises Refused for none and for too many."""
     asked = list(dict.fromkeys(patron_ids))
     if not asked:
-        raise invalid("input.patronIds", "Name at least one patron.")
+        raise invalid("input.patronIds", "Name at least one patron.", InputReason.REQUIRED)
     if len(asked) > MOST_AT_ONCE:
         raise too_many(len(asked), MOST_AT_ONCE)
     return asked

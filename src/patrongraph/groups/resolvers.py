@@ -26,7 +26,7 @@ from patrongraph.groups.types import (
 )
 from patrongraph.patrons.resolvers import PatronIdsInput, patron_key
 from patrongraph.permissions import Permission
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid
 
 
 def _group_key(text: str) -> int:
@@ -100,7 +100,8 @@ class GroupMutation:
     async def set_group_lead(self, info: strawberry.Info[Operation], input: SetGroupLeadInput) -> SetGroupLeadResult:
         if input.patron_id is strawberry.UNSET:
             # Left out by mistake, it would take the lead away.
-            raise invalid("input.patronId", "Name a member, or say null for a group without a lead.")
+            message = "Name a member, or say null for a group without a lead."
+            raise invalid("input.patronId", message, InputReason.REQUIRED)
         lead = None if input.patron_id is None else patron_key(input.patron_id)
         done = await actions.set_lead(info.context.actor, _group_key(input.group_id), lead)
         return SetGroupLeadSuccess(group_id=done.group_id, changed=done.changed)

@@ -13,13 +13,13 @@ from patrongraph.audit.actions import record
 from patrongraph.context import Actor
 from patrongraph.imports import problems
 from patrongraph.imports.checks import Meaning, resolved
-from patrongraph.imports.models import ImportFormat, ImportRowState, RejectionCode
+from patrongraph.imports.models import FileReason, ImportFormat, ImportRowState, RejectionCode
 from patrongraph.imports.run import cancel_forgotten, expire_cells, forget_unreached, run_import
 from patrongraph.imports.runs import DEFAULT_SHARE, Missing
 from patrongraph.imports.sources import Row, Source, UnreadableFile, open_source
 from patrongraph.jobs import actions as jobs
 from patrongraph.jobs.models import JobKind
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid, out_of_range
 from patrongraph.settings import get_settings
 
 __all__ = [
@@ -43,7 +43,7 @@ UPDATE job SET total = $2 FROM report WHERE job.id = report.job_id
 RETURNING job.id
 """
 
-COLUMNS = ("job_id", "library_id", "line", "cells", "state", "column_name", "code", "reason")
+COLUMNS = ("job_id", "library_id", "line", "cells", "state", "column_name", "code", "reason", "wrongs")
 
 # Whether a branch and a cohort are the library's own; null asks for nothing.
 SCOPE = """
@@ -85,7 +85,7 @@ async def open_file(file: BinaryIO, format: ImportFormat, mapping: Mapping[str, 
     try:
         return await asyncio.to_thread(open_source, file, format, mapping, name)
     except UnreadableFile as error:
-        raise problems.file_refused(str(error)) from None
+        raise problems.file_refused(str(error), error.reason, error.columns, error.limit) from None
 
 
 async def start(
@@ -124,7 +124,8 @@ async def start(
         )  # fmt: skip
         await connection.copy_records_to_table("import_row", records=kept.records(), columns=COLUMNS)
         if not kept.rows:
-            raise problems.file_refused("The file has no rows: below the line that names the columns, name a patron.")
+            words = "The file has no rows: below the line that names the columns, name a patron."
+            raise problems.file_refused(words, FileReason.NO_ROWS)
         await db.value(SET_ROWS, created.id, kept.rows)
         await record(
             actor, "import.start", ("job", created.id), job_id=created.id, rows=kept.rows,
@@ -169,7 +170,9 @@ class _Kept:
             self.rows += len(part)
             if self.rows > limit:
                 raise problems.file_refused(
-                    f"The file has more than {limit} rows, the most that one import takes; split it."
+                    f"The file has more than {limit} rows, the most that one import takes; split it.",
+                    FileReason.TOO_MANY_ROWS,
+                    limit=limit,
                 )
             for one in part:
                 yield one
@@ -180,9 +183,10 @@ class _Kept:
     def _record(self, row: Row) -> tuple[Any, ...]:
         cells = row.cells if self._all else [row.cells[place] for place in self._places]
         if row.wrong is None:
-            return (*self._key, row.line, cells, ImportRowState.PENDING.value, None, None, None)
+            return (*self._key, row.line, cells, ImportRowState.PENDING.value, None, None, None, None)
         code, state = RejectionCode.UNREADABLE.value, ImportRowState.REJECTED.value
-        return (*self._key, row.line, cells, state, row.column, code, row.wrong)
+        wrongs = [{"column": row.column or None, "code": code, "reason": row.reason, "number": row.limit}]
+        return (*self._key, row.line, cells, state, row.column, code, row.wrong, orjson.dumps(wrongs).decode())
 
 
 def _whole(source: Source) -> bool:
@@ -192,10 +196,13 @@ def _whole(source: Source) -> bool:
 
 async def _check(actor: Actor, asked: Missing) -> None:
     if not 0 <= asked.maximum_share <= 1:
-        raise invalid("input.deactivateMissing.maximumShare", "A share is a number from 0 to 1.")
+        reason = out_of_range(0, 1, is_less=asked.maximum_share < 0)
+        raise invalid("input.deactivateMissing.maximumShare", "A share is a number from 0 to 1.", *reason)
     if asked.category is not None and not db.storable(asked.category):
-        raise invalid("input.deactivateMissing.category", "A category is text without control characters.")
+        message = "A category is text without control characters."
+        raise invalid("input.deactivateMissing.category", message, InputReason.NOT_PRINTABLE)
     found = await db.row(SCOPE, actor.library, asked.branch_id, asked.cohort_id)
     for what in ("branch", "cohort"):
         if found is not None and not found[what]:
-            raise invalid(f"input.deactivateMissing.{what}Id", f"Your library has no such {what}.")
+            message = f"Your library has no such {what}."
+            raise invalid(f"input.deactivateMissing.{what}Id", message, InputReason.UNKNOWN)

@@ -18,6 +18,7 @@ from patrongraph.patrons.rules import (
     OLDEST_YEARS,
     TEXTS,
 )
+from patrongraph.problems import InputReason
 
 ADDRESS = tuple(LENGTHS)
 """The parts of the HOME address."""
@@ -51,7 +52,9 @@ _LONGEST = {name: text.longest for name, text in TEXTS.items()} | LENGTHS
 _YEAR = "extract(year FROM {0})"
 
 SEPARATOR = "E'\\x1f'"
-"""Between field, code and reason of a problem."""
+"""Between field, code, sentence, reason and number of a problem; most codes need no reason and have no number."""
+
+_UNREAD = {Kind.DATE: InputReason.NOT_A_DATE, Kind.TIME: InputReason.NOT_A_TIME, Kind.FLAG: InputReason.NOT_A_FLAG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,28 +221,28 @@ def _wrong(name: str) -> str:
     """Return SQL that says what is wrong with a cell, or null."""
     column, text = _KINDS[name], f"t_{name}"
     if column.kind is not Kind.TEXT:
-        unread = f"WHEN {text} <> '' AND {value_sql(column, text)} IS NULL THEN '{_quoted(what_is_wrong(column))}'"
+        said = _said(what_is_wrong(column), _UNREAD[column.kind])
+        unread = f"WHEN {text} <> '' AND {value_sql(column, text)} IS NULL THEN {said}"
         return f"CASE {unread} {_day(name, value_sql(column, text))} END"
     controls = _CONTROLS_BUT_LINES if name == "notes" else _CONTROLS
     longest = _LONGEST.get(name, column.longest)
     rules = [
-        f"WHEN {text} ~ '{controls}' THEN 'holds a character that cannot be shown'",
-        f"WHEN length({text}) > {longest} THEN 'is longer than {longest} characters'",
+        f"WHEN {text} ~ '{controls}' THEN {_said('holds a character that cannot be shown', InputReason.NOT_PRINTABLE)}",
+        f"WHEN length({text}) > {longest}"
+        f" THEN {_said(f'is longer than {longest} characters', InputReason.TOO_LONG, longest)}",
     ]
     if name == "barcode":
-        rules.append(
-            f"WHEN {text} <> '' AND {text} !~ '^({BARCODE_PATTERN})$'"
-            " THEN 'is not a barcode, which has letters, digits and signs without accents, and no spaces'"
-        )
+        words = "is not a barcode, which has letters, digits and signs without accents, and no spaces"
+        said = _said(words, InputReason.NOT_A_BARCODE)
+        rules.append(f"WHEN {text} <> '' AND {text} !~ '^({BARCODE_PATTERN})$' THEN {said}")
     if name == "email":
         pattern = EMAIL_PATTERN.replace(r"\s", _BLANK_CLASS)
-        rules.append(
-            f"WHEN {text} <> '' AND {text} !~ '^({pattern})$'"
-            " THEN 'is not an e-mail address, which is written like anna@example.org'"
-        )
+        words = "is not an e-mail address, which is written like anna@example.org"
+        rules.append(f"WHEN {text} <> '' AND {text} !~ '^({pattern})$' THEN {_said(words, InputReason.NOT_AN_EMAIL)}")
     if name == "username":
         rules.insert(0, f"WHEN {text} !~ '[^!-~]' AND length({text}) <= {longest} THEN NULL")  # nearly all: one look
-        rules.append(f"WHEN {text} ~ '[{_BLANK_CLASS}]' THEN 'has a space; a username has none'")
+        said = _said("has a space; a username has none", InputReason.HAS_SPACE)
+        rules.append(f"WHEN {text} ~ '[{_BLANK_CLASS}]' THEN {said}")
     return f"CASE {' '.join(rules)} END"
 
 
@@ -247,22 +250,26 @@ def _day(name: str, value: str) -> str:
     """Return the WHENs of a day that no patron can have."""
     year, this_year = _YEAR.format(f"({value})"), _YEAR.format("current_date")
     if name == "date_of_birth":
+        old = _said(f"lies more than {OLDEST_YEARS} years back", InputReason.TOO_FAR, OLDEST_YEARS)
         return (
-            f"WHEN ({value}) > current_date THEN 'lies in the future'"
-            f" WHEN {year} < {this_year} - {OLDEST_YEARS} THEN 'lies more than {OLDEST_YEARS} years back'"
+            f"WHEN ({value}) > current_date THEN {_said('lies in the future', InputReason.IN_FUTURE)}"
+            f" WHEN {year} < {this_year} - {OLDEST_YEARS} THEN {old}"
         )
     if name == "expires_on":
-        return f"WHEN abs({year} - {this_year}) > {FURTHEST_YEARS} THEN 'lies more than {FURTHEST_YEARS} years away'"
+        far = _said(f"lies more than {FURTHEST_YEARS} years away", InputReason.TOO_FAR, FURTHEST_YEARS)
+        return f"WHEN abs({year} - {this_year}) > {FURTHEST_YEARS} THEN {far}"
     return ""
 
 
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")
+def _said(words: str, reason: InputReason, limit: int | None = None) -> str:
+    """Return SQL of the last parts of a problem: the sentence, the reason, and the bound where there is one."""
+    parts = [words.replace("'", "''"), reason.value, *([str(limit)] if limit is not None else [])]
+    return f" || {SEPARATOR} || ".join(f"'{part}'" for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """`wrong` is SQL that is true for a row that breaks the rule, `reason` SQL text."""
+    """`wrong` is SQL that is true for a row that breaks the rule, `reason` SQL text, or all that _said() returns."""
 
     field: str
     code: RejectionCode

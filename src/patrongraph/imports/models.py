@@ -82,6 +82,24 @@ class RejectionCode(StrEnum):
     FAILED = "FAILED"
 
 
+class FileReason(StrEnum):
+    """Why nothing of a file can be imported."""
+
+    EMPTY = "EMPTY"
+    NO_HEADER = "NO_HEADER"
+    NO_ROWS = "NO_ROWS"
+    TOO_MANY_ROWS = "TOO_MANY_ROWS"
+    TOO_LONG = "TOO_LONG"
+    ENCODING = "ENCODING"
+    BAD_QUOTE = "BAD_QUOTE"
+    COLUMN_MISSING = "COLUMN_MISSING"
+    COLUMN_TWICE = "COLUMN_TWICE"
+    MAPPING = "MAPPING"
+    NOT_JSON = "NOT_JSON"
+    NOT_THE_FORMAT = "NOT_THE_FORMAT"
+    UNREADABLE = "UNREADABLE"
+
+
 class MissingState(StrEnum):
     """What becomes of the patrons whom the file does not name."""
 
@@ -153,6 +171,8 @@ class ImportRow(Model):
     column_name = fields.TextField(null=True)
     code = word(RejectionCode, null=True)
     reason = fields.TextField(null=True)
+    # Each thing that is wrong: column, code, reason and number; null where column_name and code say all.
+    wrongs: Any = fields.JSONField(null=True)
 
     class Meta:
         table = "import_row"

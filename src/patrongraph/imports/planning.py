@@ -21,7 +21,7 @@ ANALYZE = "ANALYZE import_checked"
 # Rejects the later of two good rows with the same {key}, naming the line of the first.
 FIND_DUPLICATES = """
 UPDATE import_checked later
-SET problems = ARRAY[concat_ws(E'\\x1f', '{field}', 'DUPLICATE', format('{reason}', twice.first))]
+SET problems = ARRAY[concat_ws(E'\\x1f', '{field}', 'DUPLICATE', format('{reason}', twice.first), '', twice.first)]
 FROM (
     SELECT {key} AS key, min(line) AS first FROM import_checked
     WHERE problems = '{{}}' AND {key} IS NOT NULL

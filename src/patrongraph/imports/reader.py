@@ -18,6 +18,7 @@ from pathlib import Path
 from patrongraph.imports.formats.rows import LONGEST_LINE, Row, Rows
 from patrongraph.imports.formats.text import UnreadableFile as UnreadableFile
 from patrongraph.imports.layout import File
+from patrongraph.imports.models import FileReason
 
 ROWS_OF_A_BLOCK = 5_000
 STAGED = ("line", "bad_column", "bad_reason")
@@ -53,19 +54,21 @@ def read_header(path: Path, file: File) -> Header | None:
             first = stream.readline(LONGEST_LINE)
             offset = stream.tell()
     except OSError as error:
-        raise UnreadableFile(f"{path.name} cannot be read: {error.strerror}.") from None
+        raise UnreadableFile(f"{path.name} cannot be read: {error.strerror}.", FileReason.UNREADABLE) from None
     if first.startswith(_UTF16):
-        raise UnreadableFile(f"{path.name} is UTF-16; save it as UTF-8.")
+        raise UnreadableFile(f"{path.name} is UTF-16; save it as UTF-8.", FileReason.ENCODING)
     try:
         text = first.removeprefix(codecs.BOM_UTF8).decode("utf-8").strip("\r\n")
     except UnicodeDecodeError:
-        raise UnreadableFile(f"{path.name} line 1 is not UTF-8; save the file as UTF-8.") from None
+        words = f"{path.name} line 1 is not UTF-8; save the file as UTF-8."
+        raise UnreadableFile(words, FileReason.ENCODING) from None
     if not text.strip():
         if path.stat().st_size > offset:
-            raise UnreadableFile(f"{path.name} line 1 is empty; it must name the columns.")
+            raise UnreadableFile(f"{path.name} line 1 is empty; it must name the columns.", FileReason.NO_HEADER)
         return None
     if "\r" in text or "\0" in text:
-        raise UnreadableFile(f"{path.name} is not a CSV file with lines that end in LF or CRLF.")
+        words = f"{path.name} is not a CSV file with lines that end in LF or CRLF."
+        raise UnreadableFile(words, FileReason.NOT_THE_FORMAT)
     delimiter = ";" if ";" in text and "," not in text else ","
     columns = tuple(name.strip().lower() for name in next(csv.reader([text], delimiter=delimiter)))
     _check_columns(path.name, file, columns)
@@ -78,11 +81,14 @@ def _check_columns(file_name: str, file: File, columns: Collection[str]) -> None
         word = "column" if len(missing) == 1 else "columns"
         raise UnreadableFile(
             f"{file_name} lacks the {word} {', '.join(missing)}; its first line must name them. "
-            f"It may have: {', '.join(file.column_names)}."
+            f"It may have: {', '.join(file.column_names)}.",
+            FileReason.COLUMN_MISSING,
+            missing,
         )
     twice = sorted({name for name in columns if name and list(columns).count(name) > 1})
     if twice:
-        raise UnreadableFile(f"{file_name} names the column {', '.join(twice)} twice; each may be there once.")
+        words = f"{file_name} names the column {', '.join(twice)} twice; each may be there once."
+        raise UnreadableFile(words, FileReason.COLUMN_TWICE, twice)
 
 
 def copy_columns(header: Header) -> list[str]:

@@ -15,7 +15,7 @@ from patrongraph.imports import actions
 from patrongraph.imports.actions import Missing
 from patrongraph.imports.types import DeactivateMissingInput, ImportPatronsInput, ImportPatronsResult, ImportStarted
 from patrongraph.permissions import Permission
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid
 
 
 def _missing(said: DeactivateMissingInput) -> Missing:
@@ -33,9 +33,10 @@ def _mapping(input: ImportPatronsInput) -> dict[str, str]:
     mapping: dict[str, str] = {}
     for each in input.columns:
         if each.column in mapping:
-            raise invalid("input.columns", "A column of the file is named once.")
+            raise invalid("input.columns", "A column of the file is named once.", InputReason.REPEATED)
         if not db.storable(each.column):
-            raise invalid("input.columns", "A column's name is text without control characters.")
+            message = "A column's name is text without control characters."
+            raise invalid("input.columns", message, InputReason.NOT_PRINTABLE)
         mapping[each.column] = each.field.value.lower()
     return mapping
 

@@ -30,8 +30,9 @@ FROM import_run WHERE job_id = $1
 # What the file calls the column of a problem.
 _NAME = f"coalesce(($3::text[])[array_position($2::text[], split_part({{0}}, {SEPARATOR}, 1))], '')"
 
-# Rejects the rows of {checked} that have problems: the first names column and code, the reason tells all. Cells that
-# are nobody's are not kept once a patron of the library was erased meanwhile. $2: fields, $3: the file's columns.
+# Rejects the rows of {checked} that have problems: the first names column and code, the reason tells all in words, and
+# wrongs each by itself. Cells that are nobody's are not kept once a patron of the library was erased meanwhile.
+# $2: fields, $3: the file's columns.
 REJECT = f"""
 WITH reasons AS (
     SELECT bad.id, bad.target_id, {_NAME.format("bad.problems[1]")} AS name,
@@ -40,12 +41,18 @@ WITH reasons AS (
                SELECT string_agg('; ' || ltrim({_NAME.format("more.text")} || ' ')
                                  || split_part(more.text, {SEPARATOR}, 3), '' ORDER BY more.place)
                FROM unnest(bad.problems[2:]) WITH ORDINALITY AS more(text, place)
-           ) END AS reason
+           ) END AS reason,
+           (SELECT jsonb_agg(jsonb_build_object(
+                       'column', nullif({_NAME.format("one.text")}, ''),
+                       'code', split_part(one.text, {SEPARATOR}, 2),
+                       'reason', nullif(split_part(one.text, {SEPARATOR}, 4), ''),
+                       'number', nullif(split_part(one.text, {SEPARATOR}, 5), '')::int) ORDER BY one.place)
+            FROM unnest(bad.problems) WITH ORDINALITY AS one(text, place)) AS wrongs
     FROM {{checked}} bad
     WHERE bad.problems <> '{{{{}}}}'
 ), rejected AS (
     UPDATE import_row SET state = 'REJECTED', patron_id = reasons.target_id, column_name = reasons.name,
-                          code = reasons.code, reason = reasons.reason,
+                          code = reasons.code, reason = reasons.reason, wrongs = reasons.wrongs,
                           cells = CASE WHEN run.keep_cells OR reasons.target_id IS NOT NULL THEN import_row.cells END
     FROM reasons, import_run run
     WHERE import_row.id = reasons.id AND run.job_id = $1

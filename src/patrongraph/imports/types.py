@@ -26,7 +26,7 @@ from patrongraph.imports.runs import DEFAULT_SHARE
 from patrongraph.jobs.problems import IdempotencyMismatch
 from patrongraph.jobs.types import Job
 from patrongraph.permissions import Permission
-from patrongraph.problems import InvalidInput
+from patrongraph.problems import InputReason, InvalidInput
 
 if TYPE_CHECKING:
     from patrongraph.patrons.types import Patron
@@ -42,6 +42,11 @@ COLUMNS = """(SELECT named.name, said.field, named.place
 FROM unnest({p}.columns) WITH ORDINALITY AS named(name, place)
 JOIN unnest({p}.meanings) WITH ORDINALITY AS said(field, place) USING (place))"""
 
+WRONGS = """(SELECT wrong.* FROM ROWS FROM (jsonb_to_recordset(coalesce({p}.wrongs, jsonb_build_array(
+        jsonb_build_object('column', nullif({p}.column_name, ''), 'code', {p}.code))))
+    AS ("column" text, code text, reason text, number int)) WITH ORDINALITY
+    AS wrong(column_name, code, reason, number, place))"""
+
 
 @graph_type(source=None, scope=FROM_PARENT, description="What one column of the file means.")
 class ImportColumn:
@@ -49,6 +54,25 @@ class ImportColumn:
 
     name: str = column("name", "What the file calls it.")
     field: ImportField = expression("upper({t}.field)", "What it means.")
+
+
+@graph_type(source=None, scope=FROM_PARENT, description="One thing that is wrong with a row.")
+class ImportRowProblem:
+    """What a front end needs to say it in its own language."""
+
+    code: RejectionCode = column("code", "What is wrong, as a code.")
+    reason: InputReason | None = column(
+        "reason", "Which rule the value breaks; null where the code says all. Of INVALID and UNREADABLE."
+    )
+    limit: int | None = expression(
+        "CASE WHEN {t}.code <> 'DUPLICATE' THEN {t}.number END",
+        "The bound that the value breaks, where its reason has one: characters, years, or how many columns there are.",
+    )
+    first_line: int | None = expression(
+        "CASE WHEN {t}.code = 'DUPLICATE' THEN {t}.number END", "Of DUPLICATE: the line that says it first."
+    )
+    # The last, because the name hides the function.
+    column: str | None = column("column_name", "The column that is wrong; null for the whole row.")
 
 
 @graph_type(source="import_row", scope=IN_LIBRARY, description="A row of the file that was not applied.")
@@ -64,6 +88,9 @@ class ImportRejection:
     message: str = expression(
         "CASE WHEN {t}.column_name = '' THEN 'The row' ELSE {t}.column_name END || ' ' || {t}.reason || '.'",
         "What is wrong and what would be right, in plain English.",
+    )
+    problems: list[ImportRowProblem] = many(
+        "true", "Everything that is wrong with the row, `code` and `column` first.", order="{t}.place", source=WRONGS
     )
     patron: Annotated["Patron", strawberry.lazy("patrongraph.patrons.types")] | None = one(
         "{t}.id = {p}.patron_id",

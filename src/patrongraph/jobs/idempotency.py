@@ -15,7 +15,7 @@ import orjson
 from patrongraph import db
 from patrongraph.context import Actor
 from patrongraph.jobs import problems
-from patrongraph.problems import invalid
+from patrongraph.problems import invalid, wrong_text
 from patrongraph.settings import get_settings
 
 LONGEST_KEY = 200
@@ -49,7 +49,11 @@ async def find(actor: Actor, key: str | None, verb: str, body: object) -> dict[s
     if key is None:
         return None
     if not 1 <= len(key) <= LONGEST_KEY or not db.storable(key):
-        raise invalid("input.idempotencyKey", f"An idempotency key has 1 to {LONGEST_KEY} characters.")
+        raise invalid(
+            "input.idempotencyKey",
+            f"An idempotency key has 1 to {LONGEST_KEY} characters.",
+            *wrong_text(key, LONGEST_KEY),
+        )
     if not db.transaction_is_open():
         raise RuntimeError("an idempotency key is taken in the transaction of what it stands for")
     who = (actor.library, actor.key, opaque(key))

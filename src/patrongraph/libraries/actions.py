@@ -8,7 +8,15 @@ from typing import Any
 from patrongraph import db
 from patrongraph.audit.actions import record
 from patrongraph.context import Actor, system_actor
-from patrongraph.problems import InvalidField, ProblemCode, invalid, invalid_fields
+from patrongraph.problems import (
+    InputReason,
+    InvalidField,
+    invalid,
+    invalid_field,
+    invalid_fields,
+    out_of_range,
+    wrong_text,
+)
 
 _CODE = re.compile(r"[^\W_](?:[\w.-]{0,38}[^\W_])?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -71,11 +79,12 @@ async def create(
     """
     code, name = code.strip(), " ".join(name.split())
     if not _CODE.fullmatch(code):
-        raise invalid("code", "A library code is 1 to 40 letters, digits, dots, hyphens or underscores.")
+        message = "A library code is 1 to 40 letters, digits, dots, hyphens or underscores."
+        raise invalid("code", message, InputReason.NOT_A_CODE)
     if not name or len(name) > 200 or not name.isprintable():
-        raise invalid("name", "A library name has 1 to 200 characters.")
+        raise invalid("name", "A library name has 1 to 200 characters.", *wrong_text(name, 200))
     if not _CURRENCY.fullmatch(currency):
-        raise invalid("currency", "A currency is three capital letters such as EUR.")
+        raise invalid("currency", "A currency is three capital letters such as EUR.", InputReason.NOT_A_CODE)
     async with db.transaction():
         await db.rows(LOCK_CODE, code)
         library_id = None
@@ -84,7 +93,7 @@ async def create(
                 INSERT_LIBRARY, code, name, locale, currency, block_level, retain_deleted_patron_loans
             )
         if library_id is None:
-            raise invalid("code", f"There is already a library with the code {code}.")
+            raise invalid("code", f"There is already a library with the code {code}.", InputReason.TAKEN)
         await record(system_actor(library_id), "library.create", ("library", library_id))
     return int(library_id)
 
@@ -116,24 +125,29 @@ async def update_policy(actor: Actor, changes: Mapping[str, Any]) -> bool:
 def _wrong_policy(wanted: Mapping[str, Any]) -> list[InvalidField]:
     found = []
 
-    def wrong(field: str, message: str) -> None:
-        found.append(InvalidField(field=f"input.{field}", code=ProblemCode.INVALID_INPUT, message=message))
+    def wrong(field: str, message: str, reason: InputReason, limit: int | None = None) -> None:
+        found.append(invalid_field(f"input.{field}", message, reason, limit))
 
     name = wanted["name"]
     if not 1 <= len(name) <= 200 or not name.isprintable() or not db.storable(name):
-        wrong("name", "A library name has 1 to 200 characters.")
+        wrong("name", "A library name has 1 to 200 characters.", *wrong_text(name, 200))
     if not _LOCALE.fullmatch(wanted["locale"]):
-        wrong("locale", "A language is a code such as en or sv.")
+        wrong("locale", "A language is a code such as en or sv.", InputReason.NOT_A_CODE)
     for column, (field, least, most, what) in _WHOLE.items():
         if not least <= wanted[column] <= most:
-            wrong(field, f"The {what} are a number from {least} to {most}.")
+            bound = out_of_range(least, most, is_less=wanted[column] < least)
+            wrong(field, f"The {what} are a number from {least} to {most}.", *bound)
     for column, field in _SUMS.items():
-        if wanted[column] is not None and not _is_sum(wanted[column]):
-            wrong(field, f"An amount is from 0 to {MOST_MONEY}, with at most two decimals.")
+        reason = None if wanted[column] is None else _no_sum(wanted[column])
+        if reason is not None:
+            wrong(field, f"An amount is from 0 to {MOST_MONEY}, with at most two decimals.", *reason)
     return found
 
 
-def _is_sum(amount: Decimal) -> bool:
-    if not amount.is_finite() or not 0 <= amount <= MOST_MONEY:
-        return False
-    return amount == amount.quantize(Decimal("0.01"))
+def _no_sum(amount: Decimal) -> tuple[InputReason, int | None] | None:
+    """Return why an amount is none, and the bound that it breaks where that is a whole number."""
+    if not amount.is_finite() or amount > MOST_MONEY:
+        return InputReason.TOO_LARGE, None
+    if amount < 0:
+        return InputReason.TOO_SMALL, 0
+    return None if amount == amount.quantize(Decimal("0.01")) else (InputReason.TOO_PRECISE, 2)

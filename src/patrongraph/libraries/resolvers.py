@@ -14,7 +14,7 @@ from patrongraph.libraries.types import (
     UpdateLibraryPolicySuccess,
 )
 from patrongraph.permissions import Permission
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid
 
 _NULLABLE = "block_level"
 _POLICY = {
@@ -36,7 +36,8 @@ def _changes(input: UpdateLibraryPolicyInput) -> dict[str, Any]:
     changes = {name: each.value for name, each in given.items() if each is not None}
     for name, value in changes.items():
         if value is None and name != _NULLABLE:
-            raise invalid(f"input.{_POLICY[name]}", "This cannot be null; leave it out to keep it as it is.")
+            message = "This cannot be null; leave it out to keep it as it is."
+            raise invalid(f"input.{_POLICY[name]}", message, InputReason.REQUIRED)
     return changes
 
 

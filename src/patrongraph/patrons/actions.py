@@ -8,7 +8,7 @@ from patrongraph.audit.actions import record_many
 from patrongraph.context import Actor
 from patrongraph.patrons import problems
 from patrongraph.patrons.models import PatronStatus
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid
 from patrongraph.staff.actions import end_patron_sessions
 
 # Holds the patrons still, in id order, as every other writer does.
@@ -79,7 +79,7 @@ async def change_status(
 async def _set_status(actor: Actor, patron_ids: Sequence[int], after: PatronStatus) -> list[StatusOutcome]:
     asked = list(dict.fromkeys(patron_ids))
     if not asked:
-        raise invalid("input.patronIds", "Name at least one patron.")
+        raise invalid("input.patronIds", "Name at least one patron.", InputReason.REQUIRED)
     if len(asked) > problems.MOST_AT_ONCE:
         raise problems.too_many(len(asked), problems.MOST_AT_ONCE)
     async with db.transaction():
@@ -88,7 +88,8 @@ async def _set_status(actor: Actor, patron_ids: Sequence[int], after: PatronStat
             raise problems.patrons_not_found(len(asked) - len(locked), len(asked))
         pending = sum(status == PatronStatus.PENDING_PURGE for status in locked.values())
         if pending and after is PatronStatus.ACTIVE:
-            raise invalid("input.patronIds", f"{pending} of them wait for their purge: restore them first.")
+            message = f"{pending} of them wait for their purge: restore them first."
+            raise invalid("input.patronIds", message, InputReason.NOT_ALLOWED)
         changed = await change_status(actor, sorted(locked), after)
     as_set = frozenset(changed)
     return [StatusOutcome(patron_id, patron_id in as_set) for patron_id in asked]

@@ -9,7 +9,7 @@ from patrongraph.context import Actor, ActorKind
 from patrongraph.jobs import idempotency
 from patrongraph.patrons import problems
 from patrongraph.patrons.actions import LOCK_PATRONS
-from patrongraph.problems import invalid, not_found
+from patrongraph.problems import InputReason, invalid, not_found
 
 LONGEST_COMMENT = 2000
 """Most characters of a comment and of the reason for lifting a block."""
@@ -69,7 +69,8 @@ async def place(
         if not await db.rows(LOCK_PATRONS, [patron_id], actor.library):
             raise not_found("The patron")
         if expires_at is not None and not await db.value(LIES_AHEAD, expires_at):
-            raise invalid("input.expiresAt", "A block ends in the future; without an end it stays until it is lifted.")
+            message = "A block ends in the future; without an end it stays until it is lifted."
+            raise invalid("input.expiresAt", message, InputReason.IN_PAST)
         block_id: int = await db.value(
             INSERT_BLOCK, actor.library, patron_id, comment, told, _staff_id(actor), expires_at
         )
@@ -137,5 +138,5 @@ def _told(field: str, text: str | None) -> str | None:
 
 def _checked(field: str, text: str, longest: int) -> str:
     if len(text) > longest:
-        raise invalid(field, f"This text has at most {longest} characters.")
+        raise invalid(field, f"This text has at most {longest} characters.", InputReason.TOO_LONG, longest)
     return text

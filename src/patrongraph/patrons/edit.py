@@ -17,7 +17,7 @@ from patrongraph.patrons import problems, rules
 from patrongraph.patrons.pins import hash_pin
 from patrongraph.patrons.register import barcode_taken, check_stored, insert_addresses, username_taken
 from patrongraph.patrons.rules import PostalAddress, Reasons
-from patrongraph.problems import invalid_fields, not_found
+from patrongraph.problems import InputReason, invalid_fields, not_found
 from patrongraph.staff.actions import end_patron_sessions
 
 
@@ -127,7 +127,8 @@ async def edit(
         # What stays as it is need not keep today's rules: an import may have brought it.
         values = rules.clean({name: value for name, value in given.items() if value != patron[name]}, reasons)
         if values.get("protected", True) is None:
-            reasons.add("protected", "An account is protected or it is not: say true or false.")
+            message = "An account is protected or it is not: say true or false."
+            reasons.add("protected", message, InputReason.REQUIRED)
         if values.keys() & {"first_name", "last_name"}:
             rules.check_name({**patron, **values}, reasons)
         homes = await _new_addresses(actor, patron_id, addresses, reasons) if section is Section.ADDRESSES else None

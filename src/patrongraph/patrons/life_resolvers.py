@@ -16,7 +16,7 @@ from patrongraph.patrons.problems import BarcodeTaken, UsernameTaken, VersionCon
 from patrongraph.patrons.resolvers import patron_key
 from patrongraph.patrons.types import Patron
 from patrongraph.permissions import Permission
-from patrongraph.problems import InvalidInput, NotFound, invalid
+from patrongraph.problems import InputReason, InvalidInput, NotFound, invalid
 from patrongraph.staff.problems import SignInBusy
 
 _REGISTERED = (*register.COLUMNS, "barcode")
@@ -99,6 +99,7 @@ class PatronLifeMutation:
     @mutation("Give a patron a PIN, or take it away; it can never be read.", permission=Permission.PATRONS_EDIT)
     async def set_patron_pin(self, info: strawberry.Info[Operation], input: SetPatronPinInput) -> SetPatronPinResult:
         if input.pin is None:
-            raise invalid("input.pin", "Give the new PIN, or null to take the PIN away.")
+            message = "Give the new PIN, or null to take the PIN away."
+            raise invalid("input.pin", message, InputReason.REQUIRED)
         patron_id = await edit.set_pin(info.context.actor, patron_key(input.patron_id), input.pin.value)
         return SetPatronPinSuccess(patron_id=patron_id)

@@ -13,7 +13,7 @@ from patrongraph.patrons.membership import GroupsMoved, join
 from patrongraph.patrons.pins import hash_pin
 from patrongraph.patrons.rules import PostalAddress, Reasons
 from patrongraph.permissions import Forbidden, Permission
-from patrongraph.problems import ProblemCode, not_found
+from patrongraph.problems import InputReason, ProblemCode, not_found
 
 # Holds the patron who is cloned still, and says what a clone gets of them.
 LOCK_SOURCE = """
@@ -140,7 +140,8 @@ async def check_stored(
     known = await db.row(REFERENCES, actor.library, values.get("branch_id"), values.get("cohort_id"))
     for name, what in (("branch_id", "The home branch"), ("cohort_id", "The cohort")):
         if known is not None and not known[name]:
-            reasons.add(name, f"{what} was not found in your library.", ProblemCode.NOT_FOUND)
+            message = f"{what} was not found in your library."
+            reasons.add(name, message, InputReason.UNKNOWN, code=ProblemCode.NOT_FOUND)
     asked = {name: None if name in reasons.names else values.get(name) for name in ("barcode", "username")}
     taken = await db.row(TAKEN, actor.library, asked["barcode"], asked["username"], patron_id)
     for name, note in (("barcode", barcode_taken), ("username", username_taken)):
@@ -151,12 +152,13 @@ async def check_stored(
 def barcode_taken(reasons: Reasons) -> None:
     """Note that the barcode is another card's."""
     message = "Another card has this barcode: scan it again, or use another card."
-    reasons.add("barcode", message, ProblemCode.BARCODE_TAKEN)
+    reasons.add("barcode", message, InputReason.TAKEN, code=ProblemCode.BARCODE_TAKEN)
 
 
 def username_taken(reasons: Reasons) -> None:
     """Note that the username is another patron's."""
-    reasons.add("username", "Another patron has this username: choose another.", ProblemCode.USERNAME_TAKEN)
+    message = "Another patron has this username: choose another."
+    reasons.add("username", message, InputReason.TAKEN, code=ProblemCode.USERNAME_TAKEN)
 
 
 async def insert_addresses(actor: Actor, patron_id: int, homes: Sequence[PostalAddress]) -> None:
@@ -172,7 +174,7 @@ async def _lock_source(actor: Actor, clone_from: int | None, reasons: Reasons) -
     source = await db.row(LOCK_SOURCE, clone_from, actor.library)
     if source is None:
         message = "The patron to clone was not found in your library."
-        reasons.add("clone_from", message, ProblemCode.NOT_FOUND)
+        reasons.add("clone_from", message, InputReason.UNKNOWN, code=ProblemCode.NOT_FOUND)
     return source
 
 

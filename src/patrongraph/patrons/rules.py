@@ -11,7 +11,7 @@ from unicodedata import normalize
 
 from patrongraph.db import storable
 from patrongraph.patrons.models import AddressKind
-from patrongraph.problems import InvalidField, ProblemCode
+from patrongraph.problems import InputReason, InvalidField, ProblemCode
 
 LONGEST_NOTES = 10_000
 MOST_ADDRESSES = 10
@@ -79,12 +79,19 @@ class Reasons:
     found: list[InvalidField] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
 
-    def add(self, name: str, message: str, code: ProblemCode = ProblemCode.INVALID_INPUT) -> None:
-        """Note one reason against a field, named as a column is."""
+    def add(
+        self,
+        name: str,
+        message: str,
+        reason: InputReason,
+        limit: int | None = None,
+        code: ProblemCode = ProblemCode.INVALID_INPUT,
+    ) -> None:
+        """Note one reason against a field, named as a column is; `limit` is the bound that the value breaks."""
         first, *rest = name.split("_")
         path = f"{self.root}.{first}{''.join(map(str.title, rest))}"
         self.names.add(name)
-        self.found.append(InvalidField(field=path, code=code, message=message))
+        self.found.append(InvalidField(field=path, code=code, message=message, reason=reason, limit=limit))
 
 
 def clean(given: Mapping[str, object], reasons: Reasons) -> dict[str, object]:
@@ -103,20 +110,22 @@ def clean(given: Mapping[str, object], reasons: Reasons) -> dict[str, object]:
 def check_name(values: Mapping[str, object], reasons: Reasons) -> None:
     """Note when there is no name to call the patron by."""
     if not values.get("first_name") and not values.get("last_name"):
-        reasons.add("last_name", "A patron needs a given name or a family name.")
+        reasons.add("last_name", "A patron needs a given name or a family name.", InputReason.REQUIRED)
 
 
 def clean_addresses(given: Sequence[PostalAddress], reasons: Reasons) -> list[PostalAddress]:
     """Return the addresses as they are stored."""
     if len(given) > MOST_ADDRESSES:
-        reasons.add("addresses", f"A patron may have {MOST_ADDRESSES} addresses.")
+        message = f"A patron may have {MOST_ADDRESSES} addresses."
+        reasons.add("addresses", message, InputReason.TOO_MANY, MOST_ADDRESSES)
         return []
     cleaned = []
     for place, address in enumerate(given):
         here = Reasons(f"{reasons.root}.addresses.{place}", reasons.found)
         parts = {name: _part(name, getattr(address, name), here) for name in LENGTHS}
         if not any(parts.values()):
-            reasons.add(f"addresses.{place}", "An address needs at least one of its lines.")
+            message = "An address needs at least one of its lines."
+            reasons.add(f"addresses.{place}", message, InputReason.REQUIRED)
         cleaned.append(PostalAddress(kind=address.kind, **parts))
     return cleaned
 
@@ -124,9 +133,19 @@ def clean_addresses(given: Sequence[PostalAddress], reasons: Reasons) -> list[Po
 def check_pin(pin: str, reasons: Reasons) -> None:
     """Note when a PIN is anything but digits, or among the first that are guessed."""
     if not _PIN.fullmatch(pin):
-        reasons.add("pin", f"A PIN has {PIN_SHORTEST} to {PIN_LONGEST} digits and nothing else.")
+        message = f"A PIN has {PIN_SHORTEST} to {PIN_LONGEST} digits and nothing else."
+        reasons.add("pin", message, *_no_pin(pin))
     elif len(set(pin)) == 1 or pin in _DIGITS_UP or pin[::-1] in _DIGITS_UP:
-        reasons.add("pin", "This PIN is among the first that are guessed: choose another.")
+        message = "This PIN is among the first that are guessed: choose another."
+        reasons.add("pin", message, InputReason.GUESSABLE)
+
+
+def _no_pin(pin: str) -> tuple[InputReason, int | None]:
+    if re.search("[^0-9]", pin):
+        return InputReason.NOT_DIGITS, None
+    if len(pin) < PIN_SHORTEST:
+        return InputReason.TOO_SHORT, PIN_SHORTEST
+    return InputReason.TOO_LONG, PIN_LONGEST
 
 
 def _text(name: str, value: object, reasons: Reasons) -> str | None:
@@ -134,26 +153,30 @@ def _text(name: str, value: object, reasons: Reasons) -> str | None:
     # The same letters arrive composed or decomposed, by keyboard and system.
     text = normalize("NFC", str(value)).strip() if value is not None else ""
     if not _printable(text, lines=rule.lines):
-        reasons.add(name, f"The {rule.name} holds a character that cannot be shown.")
+        reasons.add(name, f"The {rule.name} holds a character that cannot be shown.", InputReason.NOT_PRINTABLE)
     elif len(text) > rule.longest:
-        reasons.add(name, f"The {rule.name} may have at most {rule.longest} characters.")
+        message = f"The {rule.name} may have at most {rule.longest} characters."
+        reasons.add(name, message, InputReason.TOO_LONG, rule.longest)
     elif name == "barcode" and not _BARCODE.fullmatch(text):
-        reasons.add(name, "A barcode has letters, digits and signs without accents, and no spaces.")
+        message = "A barcode has letters, digits and signs without accents, and no spaces."
+        reasons.add(name, message, InputReason.NOT_A_BARCODE if text else InputReason.REQUIRED)
     elif name == "email" and text and not _EMAIL.fullmatch(text):
-        reasons.add(name, "An e-mail address is written like anna@example.org.")
+        reasons.add(name, "An e-mail address is written like anna@example.org.", InputReason.NOT_AN_EMAIL)
     elif name == "username" and any(map(str.isspace, text)):
-        reasons.add(name, "A username has no spaces.")
+        reasons.add(name, "A username has no spaces.", InputReason.HAS_SPACE)
     return text or (None if rule.nullable else "")
 
 
 def _day(name: str, value: dt.date, reasons: Reasons) -> dt.date:
     today = dt.datetime.now(dt.UTC).date()
     if name == "date_of_birth" and value > today:
-        reasons.add(name, "The date of birth lies in the future.")
+        reasons.add(name, "The date of birth lies in the future.", InputReason.IN_FUTURE)
     elif name == "date_of_birth" and value.year < today.year - OLDEST_YEARS:
-        reasons.add(name, f"The date of birth lies more than {OLDEST_YEARS} years back.")
+        message = f"The date of birth lies more than {OLDEST_YEARS} years back."
+        reasons.add(name, message, InputReason.TOO_FAR, OLDEST_YEARS)
     elif abs(value.year - today.year) > FURTHEST_YEARS and name == "expires_on":
-        reasons.add(name, f"The account's last day lies more than {FURTHEST_YEARS} years away.")
+        message = f"The account's last day lies more than {FURTHEST_YEARS} years away."
+        reasons.add(name, message, InputReason.TOO_FAR, FURTHEST_YEARS)
     return value
 
 
@@ -161,15 +184,16 @@ def check_not_expired(values: Mapping[str, object], reasons: Reasons) -> None:
     """Note when a new account could not be used for a day."""
     last_day = values.get("expires_on")
     if isinstance(last_day, dt.date) and last_day < dt.datetime.now(dt.UTC).date():
-        reasons.add("expires_on", "The last day of a new account lies in the past.")
+        reasons.add("expires_on", "The last day of a new account lies in the past.", InputReason.IN_PAST)
 
 
 def _part(name: str, value: str, reasons: Reasons) -> str:
     text = normalize("NFC", value).strip()
     if not _printable(text, lines=False):
-        reasons.add(name, "The address holds a character that cannot be shown.")
+        reasons.add(name, "The address holds a character that cannot be shown.", InputReason.NOT_PRINTABLE)
     elif len(text) > LENGTHS[name]:
-        reasons.add(name, f"This line of the address may have at most {LENGTHS[name]} characters.")
+        message = f"This line of the address may have at most {LENGTHS[name]} characters."
+        reasons.add(name, message, InputReason.TOO_LONG, LENGTHS[name])
     return text
 
 

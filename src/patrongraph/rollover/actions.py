@@ -18,7 +18,7 @@ from patrongraph.jobs import confirmation
 from patrongraph.jobs.confirmation import Confirmation, Verdict
 from patrongraph.jobs.models import JobKind
 from patrongraph.jobs.queries import progress
-from patrongraph.problems import invalid, not_found
+from patrongraph.problems import invalid, not_found, out_of_range
 from patrongraph.rollover import problems, queries
 from patrongraph.rollover.models import UndoObstacle
 from patrongraph.rollover.queries import OfYear, Part, Plan
@@ -211,8 +211,9 @@ async def undo(
 
 def _check_year(year: int, present: int) -> None:
     if abs(year - present) > YEARS_AROUND:
-        near = f"{present - YEARS_AROUND} to {present + YEARS_AROUND}"
-        raise invalid("input.year", f"{year} is not near: a rollover is of a year from {near}.")
+        least, most = present - YEARS_AROUND, present + YEARS_AROUND
+        message = f"{year} is not near: a rollover is of a year from {least} to {most}."
+        raise invalid("input.year", message, *out_of_range(least, most, is_less=year < least))
 
 
 async def _check_open(actor: Actor, year: int, begun: OfYear | None) -> None:

@@ -9,7 +9,7 @@ from patrongraph import db
 from patrongraph.audit.actions import record
 from patrongraph.context import Actor, ActorKind, system_actor
 from patrongraph.permissions import ALL_PERMISSIONS, Permission
-from patrongraph.problems import invalid, not_found
+from patrongraph.problems import InputReason, invalid, not_found, wrong_text
 from patrongraph.settings import get_settings
 from patrongraph.staff import identify, passwords, queries, throttle, tokens
 from patrongraph.staff.problems import (
@@ -253,7 +253,8 @@ async def set_active(actor: Actor, staff_id: int, active: bool) -> bool:
     Returns whether that changed anything. Raises Refused also for the actor's own account.
     """
     if actor.kind is ActorKind.STAFF and actor.id == staff_id and not active:
-        raise invalid("input.id", "You cannot disable your own account; let a colleague do it.")
+        message = "You cannot disable your own account; let a colleague do it."
+        raise invalid("input.id", message, InputReason.NOT_ALLOWED)
     async with db.transaction():
         changed = await db.value(SET_ACTIVE, staff_id, actor.library, active)
         if changed is None:
@@ -289,7 +290,7 @@ async def create_staff(
     async with db.transaction():
         staff_id = await db.value(INSERT_STAFF, actor.library, username, display_name, password_hash)
         if staff_id is None:
-            raise invalid("input.username", "This library already has a user of that name.")
+            raise invalid("input.username", "This library already has a user of that name.", InputReason.TAKEN)
         wanted = set(role_ids)
         known = await db.rows(ROLES_BY_ID, actor.library, list(wanted))
         if len(known) < len(wanted):
@@ -313,7 +314,7 @@ async def create_role(actor: Actor, name: str, permissions: Iterable[Permission]
     async with db.transaction():
         role_id = await db.value(INSERT_ROLE, actor.library, name, codes)
         if role_id is None:
-            raise invalid("input.name", "This library already has a role of that name.")
+            raise invalid("input.name", "This library already has a role of that name.", InputReason.TAKEN)
         await record(actor, "role.create", ("role", role_id), permissions=codes)
     return int(role_id)
 
@@ -329,7 +330,7 @@ async def create_token(
     name, codes = one_name(name, "input.name", 100), codes_of(permissions)
     within(actor, codes, "input.permissions")
     if expires_at is not None and (expires_at.tzinfo is None or expires_at <= datetime.now(UTC)):
-        raise invalid("input.expiresAt", "A token must expire in the future.")
+        raise invalid("input.expiresAt", "A token must expire in the future.", InputReason.IN_PAST)
     creator = actor.id if actor.kind is ActorKind.STAFF else None
     token = tokens.new_api_token()
     async with db.transaction():
@@ -416,14 +417,15 @@ def within(actor: Actor, codes: Iterable[str], field: str) -> None:
     """Raise Refused unless the actor has all of these permissions; names of a newer version are nobody's."""
     missing = sorted(set(codes) - actor.permissions)
     if missing:
-        raise invalid(field, f"You cannot give permissions that you do not have: {', '.join(missing)}.")
+        message = f"You cannot give permissions that you do not have: {', '.join(missing)}."
+        raise invalid(field, message, InputReason.NOT_ALLOWED)
 
 
 def codes_of(permissions: Iterable[Permission]) -> list[str]:
     """Return the names of permissions, in their order. Raises Refused for none."""
     wanted = frozenset(permissions)
     if not wanted:
-        raise invalid("input.permissions", "Name at least one permission.")
+        raise invalid("input.permissions", "Name at least one permission.", InputReason.REQUIRED)
     return [permission.value for permission in Permission if permission in wanted]
 
 
@@ -431,7 +433,8 @@ def one_name(text: str, field: str, longest: int) -> str:
     """Return a name without needless spaces. Raises Refused for one that is none."""
     text = " ".join(text.split())
     if not text or len(text) > longest or not text.isprintable():
-        raise invalid(field, f"This name needs 1 to {longest} printable characters.")
+        message = f"This name needs 1 to {longest} printable characters."
+        raise invalid(field, message, *wrong_text(text, longest))
     return text
 
 

@@ -11,7 +11,7 @@ from patrongraph import db
 from patrongraph.audit.actions import record
 from patrongraph.context import Actor, ActorKind
 from patrongraph.permissions import Permission
-from patrongraph.problems import invalid, not_found
+from patrongraph.problems import InputReason, invalid, not_found
 from patrongraph.staff import identify
 from patrongraph.staff.actions import INSERT_STAFF_ROLES, ROLES_BY_ID, codes_of, one_name, within
 
@@ -103,7 +103,7 @@ async def update_role(actor: Actor, role_id: int, changes: Mapping[str, Any]) ->
             return False
         within(actor, other, "input.permissions")
         if await db.value(ROLE_NAME_TAKEN, actor.library, name, role_id) is not None:
-            raise invalid("input.name", "This library already has a role of that name.")
+            raise invalid("input.name", "This library already has a role of that name.", InputReason.TAKEN)
         await db.value(UPDATE_ROLE, role_id, name, wanted)
         await _keep_a_manager(actor, "input.permissions")
         holders = await db.rows(HOLDERS, role_id)
@@ -115,4 +115,5 @@ async def update_role(actor: Actor, role_id: int, changes: Mapping[str, Any]) ->
 
 async def _keep_a_manager(actor: Actor, field: str) -> None:
     if actor.kind is ActorKind.STAFF and await db.value(A_MANAGER, actor.library, Permission.STAFF_MANAGE) is None:
-        raise invalid(field, "Nobody could manage the staff any more; give STAFF_MANAGE to somebody else first.")
+        message = "Nobody could manage the staff any more; give STAFF_MANAGE to somebody else first."
+        raise invalid(field, message, InputReason.LAST_ONE)

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from patrongraph import db
-from patrongraph.problems import invalid
+from patrongraph.problems import InputReason, invalid
 from patrongraph.staff.problems import sign_in_busy
 
 P = ParamSpec("P")
@@ -79,16 +79,19 @@ def attempts(accounts: Sequence[asyncpg.Record], outcomes: Sequence[Verified]) -
 def check_password(password: str, username: str, field_name: str = "input.password") -> None:
     """Raise Refused unless a new password is long enough, not a known-bad one and not the username."""
     if not db.storable(password):
-        raise invalid(field_name, "The password holds characters that cannot be typed.")
+        raise invalid(field_name, "The password holds characters that cannot be typed.", InputReason.NOT_PRINTABLE)
     if len(password) < MIN_LENGTH:
-        raise invalid(field_name, f"The password needs at least {MIN_LENGTH} characters.")
+        message = f"The password needs at least {MIN_LENGTH} characters."
+        raise invalid(field_name, message, InputReason.TOO_SHORT, MIN_LENGTH)
     if len(password) > MAX_LENGTH:
-        raise invalid(field_name, f"The password may have at most {MAX_LENGTH} characters.")
+        message = f"The password may have at most {MAX_LENGTH} characters."
+        raise invalid(field_name, message, InputReason.TOO_LONG, MAX_LENGTH)
     folded = _normalised(password).casefold()
     if folded == _normalised(username).casefold():
-        raise invalid(field_name, "The password must not be the username.")
+        raise invalid(field_name, "The password must not be the username.", InputReason.GUESSABLE)
     if folded in known_bad() or len(set(folded)) == 1:
-        raise invalid(field_name, "This password is among the first that are guessed: choose another.")
+        message = "This password is among the first that are guessed: choose another."
+        raise invalid(field_name, message, InputReason.GUESSABLE)
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,7 @@
 """CSV files of patrons: STATUS, PATRONS, KOHA and EVERGREEN differ in what their columns are called."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import BinaryIO
 
 from patrongraph.imports.formats.evergreen import EVERGREEN
@@ -56,7 +57,7 @@ def _changed(rows: Rows[Row], header: Header, changes: list[Change]) -> Iterator
                 change(row.cells)
         elif header.secrets:
             # In a row that could not be told into cells a password may be anywhere.
-            yield Row(row.line, [None] * len(header.columns), row.column, row.wrong)
+            yield replace(row, cells=[None] * len(header.columns))
             continue
         for place in header.secrets:
             row.cells[place] = None

@@ -15,7 +15,7 @@ from patrongraph.imports.formats.names import is_secret
 from patrongraph.imports.formats.rows import Row
 from patrongraph.imports.formats.source import FileOptions, Source
 from patrongraph.imports.formats.text import BLOCK_BYTES, Encoding, UnreadableFile, Utf8
-from patrongraph.imports.models import ImportFormat
+from patrongraph.imports.models import FileReason, ImportFormat
 
 DEEPEST = 50
 MOST_NAMED = 30
@@ -28,7 +28,7 @@ _BROKEN = (ijson.JSONError, ValueError, ArithmeticError)
 def open_folio(file: BinaryIO, encoding: Encoding, mapping: Mapping[str, str], name: str) -> Source:
     """Open a FOLIO file. Raises UnreadableFile when it is not JSON, or not an object with `users`."""
     if mapping:
-        raise UnreadableFile("A FOLIO file has no columns to map; leave the mapping out.")
+        raise UnreadableFile("A FOLIO file has no columns to map; leave the mapping out.", FileReason.MAPPING)
     survey = _survey(file, encoding, name)
     options = survey.options()
 
@@ -94,13 +94,15 @@ class _Survey:
                 self._depth += 1
                 self._keys[min(depth + 1, DEEPEST)] = ""
                 if depth >= DEEPEST:
-                    raise UnreadableFile(f"{self.name} nests values more than {DEEPEST} deep; FOLIO's users do not.")
+                    words = f"{self.name} nests values more than {DEEPEST} deep; FOLIO's users do not."
+                    raise UnreadableFile(words, FileReason.NOT_THE_FORMAT)
 
     def _named(self, depth: int) -> None:
         keys, key = self._keys, self._keys[depth]
         if depth == 1:
             if key in self.around or key.startswith("users."):
-                raise UnreadableFile(f'{self.name} has "{key[:60]}" twice, or where FOLIO has no such property.')
+                words = f'{self.name} has "{key[:60]}" twice, or where FOLIO has no such property.'
+                raise UnreadableFile(words, FileReason.NOT_THE_FORMAT)
             if key not in _AROUND:
                 self._pass_over(key)
         elif keys[1] == "users" and (depth == 3 or keys[3] == "personal"):
@@ -129,12 +131,13 @@ class _Survey:
         whole = key != "totalRecords" or isinstance(self.around[key], int | None)
         if right and event != "null" and (event != right or not whole):
             words = {"number": "a whole number", "string": "text", "boolean": "true or false"}[right]
-            raise UnreadableFile(f'{self.name}: "{key}" must be {words}.')
+            raise UnreadableFile(f'{self.name}: "{key}" must be {words}.', FileReason.NOT_THE_FORMAT)
 
     def _no_folio(self, what: str) -> NoReturn:
         raise UnreadableFile(
             f'{self.name} {what}; a FOLIO file is one object, with the users in the list "users" and their number'
-            ' in "totalRecords".'
+            ' in "totalRecords".',
+            FileReason.NOT_THE_FORMAT,
         )
 
     def options(self) -> FileOptions:
@@ -188,7 +191,8 @@ def _tell_where(stream: _Stream, name: str) -> NoReturn:
     what = "ends too early" if stream.ended else "breaks"
     raise UnreadableFile(
         f"{name} is not JSON: it {what} at line {line}, column {column}{inside}. Mend that place, or write the file"
-        " anew."
+        " anew.",
+        FileReason.NOT_JSON,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from patrongraph.imports.formats.rows import Row, storable
 from patrongraph.imports.formats.spelling import day
+from patrongraph.problems import InputReason
 
 # The columns of every FOLIO file, by the path of the property; what is None is moved into its neighbour.
 FIELDS: Mapping[str, str | None] = {
@@ -46,7 +47,7 @@ def read_user(place: int, user: object, source_type: str) -> Row:
     """Return the row of one user; `source_type` goes in front of the external id."""
     if not isinstance(user, dict):
         cells = [storable(_raw(user)), *[None] * (len(FIELDS) - 1)]
-        return Row(place, cells, wrong=f"is {_kind(user)}; a user is an object")
+        return Row(place, cells, "", f"is {_kind(user)}; a user is an object", InputReason.WRONG_KIND)
     reading = _Reading()
     reading.user(user)
     found = reading.found
@@ -54,9 +55,10 @@ def read_user(place: int, user: object, source_type: str) -> Row:
     for path, text in found.items():
         if text != (kept := storable(text)):
             found[path] = kept
-            reading.wrongs.append((path, "holds a character that cannot be stored; remove it"))
-    column, wrong = reading.wrongs[0] if reading.wrongs else ("", None)
-    return Row(place, [found.get(path) for path in FIELDS], column, wrong)
+            wrong = "holds a character that cannot be stored; remove it"
+            reading.wrongs.append((path, wrong, InputReason.NOT_PRINTABLE))
+    at_fault = reading.wrongs[0] if reading.wrongs else ("", None, None)
+    return Row(place, [found.get(path) for path in FIELDS], *at_fault)
 
 
 @dataclass(slots=True)
@@ -64,7 +66,7 @@ class _Reading:
     """What a user says, by path, and what is wrong with it."""
 
     found: dict[str, str] = field(default_factory=dict)
-    wrongs: list[tuple[str, str]] = field(default_factory=list)
+    wrongs: list[tuple[str, str, InputReason]] = field(default_factory=list)
 
     def user(self, user: dict[str, object]) -> None:
         """Read all that is known."""
@@ -112,7 +114,7 @@ class _Reading:
     def _wrong(self, path: str, given: object, right: str) -> None:
         if path in FIELDS:
             self.found[path] = _raw(given)
-        self.wrongs.append((path, f"is {_kind(given)}; it must be {right}"))
+        self.wrongs.append((path, f"is {_kind(given)}; it must be {right}", InputReason.WRONG_KIND))
 
 
 def _settle(found: dict[str, str], source_type: str) -> None:

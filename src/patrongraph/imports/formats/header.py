@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from patrongraph.imports.formats.names import Dialect, is_secret, normal
 from patrongraph.imports.formats.rows import LONGEST_LINE, MOST_LINES_OF_A_ROW
 from patrongraph.imports.formats.text import Encoding, UnreadableFile, Utf8
+from patrongraph.imports.models import FileReason
 
 DELIMITERS = (",", ";", "\t")
 MOST_NAMED = 30
@@ -44,7 +45,7 @@ def read_header(stream: Utf8, encoding: Encoding, dialect: Dialect, mapping: Map
     while place < len(lines) and not lines[place].strip():
         place += 1
     if place == len(lines):
-        raise UnreadableFile(f"{name} {beginning.then}")
+        raise UnreadableFile(f"{name} {beginning.then}", beginning.reason, (), beginning.limit)
     known = {normal(column) for columns in dialect.names.values() for column in columns} | set(map(normal, mapping))
     where = f"{name} line {place + 1}"
     cells, delimiter, taken = _cells(lines[place : place + MOST_LINES_OF_A_ROW], delimiters, known, where)
@@ -52,9 +53,9 @@ def read_header(stream: Utf8, encoding: Encoding, dialect: Dialect, mapping: Map
     while columns and not columns[-1]:
         columns.pop()
     if not columns:
-        raise UnreadableFile(f"{where} is nothing but delimiters; it must name the columns.")
+        raise UnreadableFile(f"{where} is nothing but delimiters; it must name the columns.", FileReason.NO_HEADER)
     if any("\0" in column for column in columns):
-        raise UnreadableFile(f"{where} holds a NUL character; save the file as CSV in UTF-8.")
+        raise UnreadableFile(f"{where} holds a NUL character; save the file as CSV in UTF-8.", FileReason.ENCODING)
     body = place + taken
     header = Header(tuple(columns), delimiter, len("".join(lines[:body]).encode()), body + 1)
     _Meanings(header, dialect, name).find(mapping)
@@ -66,7 +67,7 @@ def read_header(stream: Utf8, encoding: Encoding, dialect: Dialect, mapping: Map
 class _Beginning:
     """The first lines, as many as a header may have, at most a mebibyte; `then` says what is wrong with the next.
 
-    `whole`: there is no next.
+    `reason` and `limit` say the same to programs. `whole`: there is no next.
     """
 
     def __init__(self, stream: Utf8, encoding: Encoding) -> None:
@@ -76,6 +77,7 @@ class _Beginning:
             block = stream.read()
         self.whole = not block
         self.then = "has no line that names the columns."
+        self.reason, self.limit = FileReason.NO_HEADER, None
         try:
             text = head.decode()
         except UnicodeDecodeError as error:
@@ -86,11 +88,12 @@ class _Beginning:
             if self.lines and not self.lines[-1].endswith("\n"):
                 self.lines.pop()
             number = len(self.lines) + 1
-            self.then = (
-                f"line {number} is longer than {LONGEST_LINE} bytes; it must name the columns."
-                if len(text.encode()) > LONGEST_LINE - 4
-                else f"line {number} is not {encoding.label}; save the file as UTF-8."
-            )
+            if len(text.encode()) > LONGEST_LINE - 4:
+                self.then = f"line {number} is longer than {LONGEST_LINE} bytes; it must name the columns."
+                self.reason, self.limit = FileReason.TOO_LONG, LONGEST_LINE
+            else:
+                self.then = f"line {number} is not {encoding.label}; save the file as UTF-8."
+                self.reason = FileReason.ENCODING
 
 
 def _holds_header(head: bytes) -> bool:
@@ -111,7 +114,8 @@ def _cells(lines: Sequence[str], delimiters: Sequence[str], known: set[str], whe
         if best is None or score > best[0]:
             best = (score, cells, delimiter, reader.line_num)
     if best is None:
-        raise UnreadableFile(f"{where} has a quote in the wrong place; it must name the columns.")
+        words = f"{where} has a quote in the wrong place; it must name the columns."
+        raise UnreadableFile(words, FileReason.BAD_QUOTE)
     return best[1:]
 
 
@@ -146,15 +150,20 @@ class _Meanings:
             if meaning not in self._dialect.fields:
                 raise UnreadableFile(
                     f'The mapping of "{column}" names "{_short(meaning)}", which is no field; fields are'
-                    f" {', '.join(self._dialect.fields)}."
+                    f" {', '.join(self._dialect.fields)}.",
+                    FileReason.MAPPING,
+                    [column],
                 )
             if is_secret(self._header.columns[place]):
-                raise UnreadableFile(f'The mapping names the column "{column}"; PINs and passwords are not imported.')
+                words = f'The mapping names the column "{column}"; PINs and passwords are not imported.'
+                raise UnreadableFile(words, FileReason.MAPPING, [column])
             if meaning in self._meant:
                 first = self._header.columns[self._meant[meaning][0]]
-                raise UnreadableFile(f'The mapping says "{first}" and "{column}" are both {meaning}; keep one of them.')
+                words = f'The mapping says "{first}" and "{column}" are both {meaning}; keep one of them.'
+                raise UnreadableFile(words, FileReason.MAPPING, [first, column])
             if any(place in places for places in self._meant.values()):
-                raise UnreadableFile(f'The mapping names the column "{column}" twice; each may be there once.')
+                words = f'The mapping names the column "{column}" twice; each may be there once.'
+                raise UnreadableFile(words, FileReason.MAPPING, [column])
             self._meant[meaning] = [place]
 
     def _place(self, column: str, meaning: str) -> int:
@@ -166,10 +175,11 @@ class _Meanings:
             which = f"gives for {_short(meaning)}" if meaning else "leaves out"
             raise UnreadableFile(
                 f"{self._name} has no column of the name that the mapping {which}; its first line has"
-                f" {_number(columns)}."
+                f" {_number(columns)}.",
+                FileReason.MAPPING,
             )
         if len(places) > 1:
-            raise UnreadableFile(f'{self._name} has the column "{_short(column)}" twice; each may be there once.')
+            raise self._twice(column)
         return places[0]
 
     def _recognise(self) -> None:
@@ -185,23 +195,27 @@ class _Meanings:
             for name in dict.fromkeys(map(normal, names)):
                 places = by_name.get(name, [])
                 if len(places) > 1:
-                    column = self._header.columns[places[0]]
-                    raise UnreadableFile(
-                        f'{self._name} has the column "{_short(column)}" twice; each may be there once.'
-                    )
+                    raise self._twice(self._header.columns[places[0]])
                 self._meant.setdefault(meaning, []).extend(places)
         self._meant = {meaning: places for meaning, places in self._meant.items() if places}
+
+    def _twice(self, column: str) -> UnreadableFile:
+        words = f'{self._name} has the column "{_short(column)}" twice; each may be there once.'
+        return UnreadableFile(words, FileReason.COLUMN_TWICE, [_short(column)])
 
     def _check_needed(self) -> None:
         missing = [fields for fields in self._dialect.needed if not any(name in self._meant for name in fields)]
         if not missing:
             return
-        called = [" or ".join(self._dialect.names[meaning][0] for meaning in fields) for fields in missing]
+        names = [[self._dialect.names[meaning][0] for meaning in fields] for fields in missing]
+        called = [" or ".join(each) for each in names]
         word, it = ("column", "it") if len(missing) == 1 else ("columns", "them")
         # How many columns, not which: of a file that has no such line the first is somebody's data.
         raise UnreadableFile(
             f"{self._name} lacks the {word} {', '.join(called)}; its first line must name {it}, and has"
-            f" {_number(self._header.columns)}."
+            f" {_number(self._header.columns)}.",
+            FileReason.COLUMN_MISSING,
+            ["/".join(each) for each in names],
         )
 
     def _warn(self) -> None:

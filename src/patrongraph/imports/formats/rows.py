@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from patrongraph.imports.formats.text import BLOCK_BYTES
+from patrongraph.problems import InputReason
 
 LONGEST_LINE = 1_048_576
 LONGEST_CELL = csv.field_size_limit()
@@ -30,14 +31,16 @@ class Row:
 
     `line` is its first line, or the place of a user in a JSON file, from 1. `cells` has one text for each
     column of the file; None where this row does not say it. `wrong` tells why the row cannot be read, and
-    `column` which column is at fault ("" for the whole row); `cells` then hold what could be read, or the raw
-    text in the first of them. PostgreSQL can store every text.
+    `column` which column is at fault ("" for the whole row), `reason` and `limit` the same for programs; `cells` then
+    hold what could be read, or the raw text in the first of them. PostgreSQL can store every text.
     """
 
     line: int
     cells: list[str | None]
     column: str = ""
     wrong: str | None = None
+    reason: InputReason | None = None
+    limit: int | None = None
 
 
 Plain = TypeVar("Plain")
@@ -106,7 +109,9 @@ class Rows(Generic[Plain]):
             # A line that is too long is in no row, so a quote that is open before it is not closed.
             rest = yield from self._rows(rest + lines, stained=stained, more=too_long is None)
             if too_long is not None:
-                yield self._raw(self._line, too_long, f"is longer than {LONGEST_LINE} bytes")
+                yield self._raw(
+                    self._line, too_long, f"is longer than {LONGEST_LINE} bytes", InputReason.TOO_LONG, LONGEST_LINE
+                )
                 self._line += 1
         yield from self._rows(rest, stained=stained, more=False)
 
@@ -154,7 +159,8 @@ class Rows(Generic[Plain]):
         for place, cell in enumerate(cells):
             if found := _UNSTORABLE.search(cell):
                 kept: list[str | None] = [storable(text) for text in cells]
-                return Row(number, kept, self._columns[place], self._no_text(found.group()))
+                reason = InputReason.NOT_PRINTABLE if found.group() == "\0" else InputReason.ENCODING
+                return Row(number, kept, self._columns[place], self._no_text(found.group()), reason)
         return Row(number, [*cells])
 
     def _text_of(self, line: str) -> str:
@@ -178,22 +184,24 @@ class Rows(Generic[Plain]):
         if len(found) >= width:
             cells.append(storable(self._delimiter.join(found[width - 1 :])))
         cells.extend([None] * (width - len(cells)))
-        return Row(number, cells, wrong=f"has {len(found)} columns instead of {width}")
+        wrong = f"has {len(found)} columns instead of {width}"
+        return Row(number, cells, "", wrong, InputReason.COLUMN_COUNT, width)
 
     def _broken(self, number: int, line: str) -> Row:
         """Return the row of a line whose quotes are wrong."""
-        reason = UNCLOSED
+        quote = UNCLOSED
         try:
             parse([line], self._delimiter)
         except csv.Error as error:
             if "expected after" in str(error):
-                reason = MISPLACED
+                quote = MISPLACED
             elif "field larger" in str(error):
-                reason = f"has a cell of more than {LONGEST_CELL} characters"
-        return self._raw(number, line.rstrip("\r\n"), reason)
+                wrong = f"has a cell of more than {LONGEST_CELL} characters"
+                return self._raw(number, line.rstrip("\r\n"), wrong, InputReason.TOO_LONG, LONGEST_CELL)
+        return self._raw(number, line.rstrip("\r\n"), quote, InputReason.BAD_QUOTE)
 
-    def _raw(self, number: int, text: str, reason: str) -> Row:
-        return Row(number, [storable(text), *[None] * (len(self._columns) - 1)], wrong=reason)
+    def _raw(self, number: int, text: str, wrong: str, reason: InputReason, limit: int | None = None) -> Row:
+        return Row(number, [storable(text), *[None] * (len(self._columns) - 1)], "", wrong, reason, limit)
 
     def _no_text(self, character: str) -> str:
         if character == "\0":

@@ -7,8 +7,11 @@ places, and only the rows that hold them are lost.
 
 import codecs
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
+
+from patrongraph.imports.models import FileReason
 
 BLOCK_BYTES = 262_144
 _STRAYS = re.compile("[\udc80-\udcff]")
@@ -24,7 +27,16 @@ _LATIN = "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for code 
 
 
 class UnreadableFile(Exception):  # noqa: N818 - a fact about the input, caught and turned into a Problem
-    """A file that cannot be read at all; the text names the file, and the column where there is one."""
+    """A file that cannot be read at all; the text names the file, and the column where there is one.
+
+    `columns` and `limit` are what the reason is about, for who says it in another language.
+    """
+
+    def __init__(self, text: str, reason: FileReason, columns: Sequence[str] = (), limit: int | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.columns = list(columns)
+        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +64,18 @@ def detect(file: BinaryIO, name: str) -> Encoding:
             codec = "utf-8" if encoding == "utf-8-sig" else f"utf-16-{'be' if big else 'le'}"
             return _marked(file, Encoding(encoding, codec, bom), name)
     if not start:
-        raise UnreadableFile(f"{name} is empty; choose the file that holds the patrons.")
+        raise UnreadableFile(f"{name} is empty; choose the file that holds the patrons.", FileReason.EMPTY)
     if len(start) > 1 and 0 in start[:2] and start[:2] != b"\0\0":
-        raise UnreadableFile(f"{name} looks like UTF-16 without a byte order mark; save it as UTF-8.")
+        words = f"{name} looks like UTF-16 without a byte order mark; save it as UTF-8."
+        raise UnreadableFile(words, FileReason.ENCODING)
     return _unmarked(file, Encoding("utf-8", "utf-8"))
 
 
 def _marked(file: BinaryIO, encoding: Encoding, name: str) -> Encoding:
     file.seek(len(encoding.bom))
     if not file.read(1):
-        raise UnreadableFile(f"{name} holds nothing but a byte order mark; choose the file that holds the patrons.")
+        words = f"{name} holds nothing but a byte order mark; choose the file that holds the patrons."
+        raise UnreadableFile(words, FileReason.EMPTY)
     if encoding.name == "utf-16":
         return encoding
     strays, _ = _count(file, len(encoding.bom))
