@@ -1,9 +1,11 @@
-// What a browser loads to show any one page, in either language and without the explorer, stays under the budget.
+// What a browser loads to show any one page, in either language and without the explorer, stays under the budget; and
+// all of it under a bound of its own, so that pages do not grow by going around what they share.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 const BUDGET = 220_000; // bytes, gzip
+const ALL = 300_000; // every page, in both languages
 const assets = join(import.meta.dirname, '../../src/patrongraph/console_assets');
 const manifest = JSON.parse(readFileSync(join(assets, 'manifest.json'), 'utf8'));
 
@@ -32,8 +34,8 @@ const views = languages.flatMap((language) =>
 const most = views.reduce((one, other) => (other.bytes > one.bytes ? other : one));
 const all = size(loaded([...frame, ...late]));
 console.log(`The console's JavaScript: at most ${kilo(most.bytes)} kB gzip of ${BUDGET / 1000} kB for one page (${most.page}); `
-  + `${pages.length} pages in ${languages.length} languages are ${kilo(all)} kB.`);
-if (languages.length < 2 || most.bytes > BUDGET) {
+  + `${pages.length} pages in ${languages.length} languages are ${kilo(all)} kB of ${ALL / 1000} kB.`);
+if (languages.length < 2 || most.bytes > BUDGET || all > ALL) {
   console.error('That is over the budget: leave something out, or load less of a library.');
   process.exit(1);
 }
