@@ -432,7 +432,7 @@ KEPT_TABLES: tuple[KeptTable, ...] = (
         "A file that was imported: the names of its columns, what was asked for, and counts.",
         (
             "id", "library_id", "job_id", "format", "dry_run", "columns", "meanings", "options", "encoding",
-            "warnings", "rows", "created", "updated", "deactivated", "reactivated", "unchanged", "rejected",
+            "warnings", "notes", "rows", "created", "updated", "deactivated", "reactivated", "unchanged", "rejected",
             "missing", "missing_considered", "missing_deactivated", "missing_state", "keep_cells", "planned_at",
             "created_at",
         ),

@@ -22,6 +22,15 @@ FILE = (
     "Ö3,Cy,,2999-01-01,\n"
     "B90,Dal,,,\n"
 )
+NOTED = "barcode,last_name,Telefon,Mobil,lösenord,Skonummer,,ort\nB90,Ek,1,2,hemligt,38,x,Öby\n".encode("latin-1")
+NOTES = [
+    "Filen är inte UTF-8 och lästes som Latin-1 (Windows-1252); kontrollera bokstäver som å, ä och ö, och spara den som"
+    " UTF-8 om de är fel.",
+    "Utelämnas: ”Mobil”, eftersom ”Telefon” redan är fältet Telefon.",
+    "Utelämnas: ”lösenord”. PIN-koder och lösenord importeras aldrig, och av rader som inte kan läsas sparas inget.",
+    "Utelämnas: ”Skonummer”, kolumn 7 (utan namn). Vad de betyder är inte känt; det kan anges under ”Vad"
+    " kolumnerna betyder”.",
+]
 WRONGS = [
     ["date_of_birth: Ett datum skrivs med år, månad och dag, till exempel 2026-08-31.",
      "e-post: En e-postadress skrivs som anna@example.org.", "branch: Biblioteket har ingen filial med den koden."],
@@ -83,6 +92,28 @@ async def test_a_rejected_row_says_each_thing_that_is_wrong(desk: Desk, database
     await rows.last.scroll_into_view_if_needed()
     await desk.looks_right("rejected-rows")
     assert await db.value("SELECT count(*) FROM patron") == 0
+
+
+@SWEDISH
+@pytest.mark.usefixtures("worker_process")
+async def test_what_there_is_to_say_of_a_file(desk: Desk, database: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "noted.csv").write_bytes(NOTED)
+    await desk.sign_in(path="/imports/new")
+    page = desk.page
+    await page.set_input_files("input[type=file]", tmp_path / "noted.csv")
+    await page.locator("select").first.select_option("PATRONS")
+    await page.get_by_role("button", name="Förhandsgranska").click()
+    notes = page.locator("section", has=page.get_by_role("heading", name="Filen")).locator(".notice li")
+    await expect(notes).to_have_text(NOTES, timeout=20_000)
+    assert await page.locator("main [lang=en]").count() == 0
+    await notes.first.scroll_into_view_if_needed()
+    await desk.looks_right("notes-of-a-file")
+    # As a report that was made before there were notes.
+    before = "UPDATE import_run SET notes = NULL RETURNING job_id, warnings"
+    [run] = await db.rows(before)
+    await desk.open(f"/imports/job_{run['job_id']}")
+    await expect(page.locator("main li[lang=en]")).to_have_text(run["warnings"])
+    await expect(notes).to_have_count(len(NOTES))
 
 
 @SWEDISH

@@ -448,15 +448,22 @@ def _statistics(b: Builder, library: int) -> None:
 
 
 def _imports(b: Builder, library: int) -> None:
-    """One import at work with rejected rows of every sort, and one that was not planned."""
+    """One import at work with rejected rows and notes of every sort, and one that was not planned."""
+    notes = [
+        dict(zip(("code", "columns", "places", "field", "number"), one, strict=True)) for one in (
+            ("READ_AS_LATIN", [], [], None, None), ("FIRST_FILLED", ["tel", "Mobil é"], [4, 2], "phone", None),
+            ("UNKNOWN_COLUMNS", ["x", ""], [5, 7], None, 31), ("TOTAL_DIFFERS", [], [], None, -3),
+        )
+    ]  # fmt: skip
     job = number(library, 4)
     b.own("import_run", library, job_id=job, format="PATRONS", dry_run=False, columns=["Kort", "", "é"],
-          meanings=["barcode", "last_name", "date_of_birth"], encoding="latin-1", warnings=["read as Latin-1", ""],
+          meanings=["barcode", "last_name", "date_of_birth"], encoding="latin-1",
+          warnings=["read as Latin-1", "", "told: 3", "é", "no note"], notes=json.dumps(notes),
           options=json.dumps({"missing": {"deactivate": True, "maximum_share": 0.35}}), rows=1_000, created=1,
           updated=20, deactivated=300, reactivated=4, unchanged=5, rejected=6, missing=7, missing_considered=80,
           missing_deactivated=9, missing_state="ROWS_REJECTED")  # fmt: skip
     b.own("import_run", library, job_id=number(library, 5), format="FOLIO", dry_run=True, columns=[], meanings=[],
-          encoding="utf-8", warnings=[],
+          encoding="utf-8", warnings=["of before there were notes"],
           options=json.dumps({"missing": {"deactivate": False, "maximum_share": 1}}))  # fmt: skip
     wrongs = {
         7: (("Kort", "TAKEN", None, None), (None, "DUPLICATE", None, 3), ("é", "INVALID", "TOO_LONG", 100)),

@@ -774,6 +774,7 @@ columns(
 columns("ImportColumn", None, "name field")
 columns("ImportRejection", None, "line code")
 columns("ImportRowProblem", None, "column code reason")
+columns("ImportNote", None, "code columns places number message")
 
 
 @means("Job", "import")
@@ -792,6 +793,17 @@ def _(_ask: Asked, row: Row, _args: Row) -> Any:
 def _(_ask: Asked, row: Row, _args: Row) -> Any:
     pairs = zip(row["columns"], row["meanings"], strict=True)
     return [{"name": name, "field": field.upper()} for name, field in pairs]
+
+
+@means("ImportReport", "notes")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    notes = json.loads(row["notes"] or "[]")
+    return [{**note, "message": row["warnings"][place]} for place, note in enumerate(notes)]
+
+
+@means("ImportNote", "field")
+def _(_ask: Asked, row: Row, _args: Row) -> Any:
+    return row["field"] and row["field"].upper()
 
 
 @means("ImportReport", "deactivateMissing")

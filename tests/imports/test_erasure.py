@@ -1,5 +1,7 @@
 """A purge takes rows about its patrons along, and what may be about them: nothing of an erased patron stays in rows."""
 
+import json
+
 from tests.imports.files import REPORT, counted, missing_of, pupils, rejections, status_file, statuses, take_in
 
 from patrongraph import db
@@ -70,6 +72,9 @@ async def test_rows_that_wait_go_with_their_patron_and_the_numbers_say_so(town, 
     assert found is not None
     assert found["warnings"] == [
         "1 rows were about patrons who were erased while the import ran, and were not applied."
+    ]
+    assert json.loads(found["notes"]) == [
+        {"code": "PATRONS_ERASED", "columns": [], "places": [], "field": None, "number": 1}
     ]
 
 

@@ -51,7 +51,9 @@ def test_file_is_read_as_expected(name: str) -> None:
         width = re.fullmatch(r"has \d+ columns instead of (\d+)", row.wrong or "")
         reason = next((found for begin, found in REASONS if (row.wrong or "").startswith(begin)), None)
         assert (row.reason, row.limit) == (reason, int(width[1]) if width else None), row.wrong
-    options = expected.pop("options", {})
+    options, notes = expected.pop("options", {}), expected.pop("notes", [])
+    empty = {"columns": [], "places": [], "field": None, "number": None}
+    assert json.loads(json.dumps([note.stored() for note in source.notes])) == [empty | note for note in notes]
     assert expected == {
         "columns": list(source.columns),
         "fields": list(source.fields),

@@ -13,6 +13,7 @@ import { Answer } from '../ui/Answer.tsx';
 import { Pager } from '../ui/Pager.tsx';
 import { Table, type Column } from '../ui/Table.tsx';
 import { number } from '../words/format.ts';
+import { noteText } from './notes.ts';
 import { fieldWords, rejectionText, rejectionWords } from './words.ts';
 
 type Report = NonNullable<ImportCountsFragment['import']>;
@@ -76,7 +77,13 @@ function AboutFile({ report }: { report: Report }) {
     <section className="card" aria-labelledby="about-file">
       <header><h2 id="about-file"><Trans>The file</Trans></h2></header>
       {report.warnings.length > 0 && (
-        <div className="notice warn" lang="en"><ul>{report.warnings.map((one) => <li key={one}>{one}</li>)}</ul></div>
+        <div className="notice warn">
+          <ul>
+            {report.notes.map((one, at) => <li key={at}>{noteText(one, report.rows)}</li>)}
+            {/* A report of an earlier version has sentences only. */}
+            {report.warnings.slice(report.notes.length).map((one) => <li key={one} lang="en">{one}</li>)}
+          </ul>
+        </div>
       )}
       <dl className="facts">
         <dt><Trans>Rows</Trans></dt>

@@ -31,8 +31,9 @@ SLICE = 1_000
 """Rows that a thread reads while the event loop does something else."""
 
 INSERT_RUN = """
-INSERT INTO import_run (library_id, job_id, format, dry_run, columns, meanings, options, encoding, warnings)
-VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9)
+INSERT INTO import_run (library_id, job_id, format, dry_run, columns, meanings, options, encoding, warnings,
+                        notes)
+VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10::jsonb)
 RETURNING id
 """
 
@@ -120,7 +121,7 @@ async def start(
         await db.value(
             INSERT_RUN, actor.library, created.id, source.format.value, dry_run, kept.columns, kept.fields,
             orjson.dumps({"missing": asdict(asked), "whole": _whole(source)}).decode(), source.encoding,
-            list(source.warnings),
+            source.warnings, orjson.dumps([note.stored() for note in source.notes]).decode(),
         )  # fmt: skip
         await connection.copy_records_to_table("import_row", records=kept.records(), columns=COLUMNS)
         if not kept.rows:

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import orjson
+
 from patrongraph import db
 from patrongraph.context import Actor
 from patrongraph.imports import people_rows
-from patrongraph.imports.models import ImportRowState, MissingState
+from patrongraph.imports.models import ImportNoteCode, ImportRowState, MissingState
+from patrongraph.imports.notes import Note
 from patrongraph.imports.runs import TUNE, Counts, Run, check_permission, count, load, reject
 from patrongraph.jobs.leases import Lease
 from patrongraph.patrons.actions import change_status
@@ -56,7 +59,8 @@ WITH lost AS (
     SELECT job_id, rows - created - updated - deactivated - reactivated - unchanged - rejected AS rows
     FROM import_run WHERE job_id = $1
 ), report AS (
-    UPDATE import_run SET rejected = rejected + lost.rows, warnings = warnings || format($2, lost.rows)
+    UPDATE import_run SET rejected = rejected + lost.rows, warnings = warnings || format($2, lost.rows),
+                          notes = notes || ($3::jsonb || jsonb_build_object('number', lost.rows))
     FROM lost WHERE import_run.job_id = lost.job_id AND lost.rows > 0
     RETURNING import_run.id
 )
@@ -64,7 +68,7 @@ UPDATE job SET skipped = skipped + lost.rows, done = total - skipped - failed - 
 FROM lost WHERE job.id = lost.job_id
 RETURNING job.id
 """
-LOST = "%s rows were about patrons who were erased while the import ran, and were not applied."
+LOST = Note(ImportNoteCode.PATRONS_ERASED, number="%s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,5 +188,5 @@ async def close(lease: Lease) -> int | None:
         run = await load(lease)
         if run.missing_state is MissingState.PLANNED:
             await db.value(SET_MISSING_STATE, run.job_id, MissingState.DONE.value)
-        await db.value(CLOSE, run.job_id, LOST)
+        await db.value(CLOSE, run.job_id, str(LOST), orjson.dumps(LOST.stored()).decode())
     return version

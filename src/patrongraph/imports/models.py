@@ -100,6 +100,22 @@ class FileReason(StrEnum):
     UNREADABLE = "UNREADABLE"
 
 
+class ImportNoteCode(StrEnum):
+    """What is to be said about a file as a whole."""
+
+    READ_AS_LATIN = "READ_AS_LATIN"
+    DAMAGED_TEXT = "DAMAGED_TEXT"
+    NO_ROWS = "NO_ROWS"
+    FIRST_FILLED = "FIRST_FILLED"
+    FIELD_HAS_COLUMN = "FIELD_HAS_COLUMN"
+    CREDENTIAL_COLUMNS = "CREDENTIAL_COLUMNS"
+    UNKNOWN_COLUMNS = "UNKNOWN_COLUMNS"
+    CREDENTIAL_PROPERTIES = "CREDENTIAL_PROPERTIES"
+    UNKNOWN_PROPERTIES = "UNKNOWN_PROPERTIES"
+    TOTAL_DIFFERS = "TOTAL_DIFFERS"
+    PATRONS_ERASED = "PATRONS_ERASED"
+
+
 class MissingState(StrEnum):
     """What becomes of the patrons whom the file does not name."""
 
@@ -128,6 +144,8 @@ class ImportRun(Model):
     options = document()
     encoding = fields.CharField(max_length=20)
     warnings = no_texts()
+    # Each warning for programs, in the same order: code, columns, places, field and number; null before there were.
+    notes: Any = fields.JSONField(null=True)
     rows = fields.IntField(db_default=0)
     created = fields.IntField(db_default=0)
     updated = fields.IntField(db_default=0)

@@ -20,7 +20,7 @@ from patrongraph.graph.declare import (
     read_back,
 )
 from patrongraph.graph.scalars import Upload
-from patrongraph.imports.models import ImportField, ImportFormat, MissingState, RejectionCode
+from patrongraph.imports.models import ImportField, ImportFormat, ImportNoteCode, MissingState, RejectionCode
 from patrongraph.imports.problems import FileRefused
 from patrongraph.imports.runs import DEFAULT_SHARE
 from patrongraph.jobs.problems import IdempotencyMismatch
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 strawberry.enum(ImportFormat, description="How a file of patrons is written.")
 strawberry.enum(ImportField, description="What a column of a file of patrons can mean.")
 strawberry.enum(RejectionCode, name="ImportRejectionCode", description="Why a row was not applied.")
+strawberry.enum(ImportNoteCode, description="What is to be said about a file as a whole; docs/importing.md has each.")
 strawberry.enum(
     MissingState, name="ImportMissingState", description="What becomes of the patrons whom a file does not name."
 )
@@ -41,6 +42,11 @@ strawberry.enum(
 COLUMNS = """(SELECT named.name, said.field, named.place
 FROM unnest({p}.columns) WITH ORDINALITY AS named(name, place)
 JOIN unnest({p}.meanings) WITH ORDINALITY AS said(field, place) USING (place))"""
+
+NOTES = """(SELECT note.*, {p}.warnings[note.place] AS message
+FROM ROWS FROM (jsonb_to_recordset({p}.notes)
+    AS (code text, columns text[], places int[], field text, number int)) WITH ORDINALITY
+    AS note(code, columns, places, field, number, place))"""
 
 WRONGS = """(SELECT wrong.* FROM ROWS FROM (jsonb_to_recordset(coalesce({p}.wrongs, jsonb_build_array(
         jsonb_build_object('column', nullif({p}.column_name, ''), 'code', {p}.code))))
@@ -54,6 +60,26 @@ class ImportColumn:
 
     name: str = column("name", "What the file calls it.")
     field: ImportField = expression("upper({t}.field)", "What it means.")
+
+
+@graph_type(source=None, scope=FROM_PARENT, description="One thing to be said about the file as a whole.")
+class ImportNote:
+    """What a front end needs to say it in its own language."""
+
+    code: ImportNoteCode = column("code", "What there is to say, as a code.")
+    columns: list[str] = column(
+        "columns",
+        "The columns that it is about, as the file names them, long names cut; empty text for a column without a name."
+        " At most 30. Of FIELD_HAS_COLUMN the first is the one that counts.",
+    )
+    places: list[int] = column("places", "Their places in the file, the first is 1; empty for JSON.")
+    field: ImportField | None = expression("upper({t}.field)", "What they become, where they become something.")
+    number: int | None = column(
+        "number",
+        "How many columns it is about, where `columns` does not name all (of JSON at least so many); of TOTAL_DIFFERS"
+        " the total that the file says, null beyond an Int; of PATRONS_ERASED how many rows.",
+    )
+    message: str = column("message", "The same in plain English, as in `warnings`.")
 
 
 @graph_type(source=None, scope=FROM_PARENT, description="One thing that is wrong with a row.")
@@ -109,7 +135,14 @@ class ImportReport:
     dry_run: bool = column("dry_run", "Whether nothing was changed and the rest says what would have been.")
     columns: list[ImportColumn] = many("true", "What its columns mean.", order="{t}.place", source=COLUMNS)
     encoding: str = column("encoding", "How its text was read: utf-8, utf-8-sig, utf-16 or latin-1.")
-    warnings: list[str] = column("warnings", "What is to be said about the file as a whole.")
+    warnings: list[str] = column("warnings", "What is to be said about the file as a whole, in plain English.")
+    notes: list[ImportNote] = many(
+        "true",
+        "The same as `warnings` for programs, in the same order. Of files taken in before notes were kept `warnings`"
+        " has more.",
+        order="{t}.place",
+        source=NOTES,
+    )
     rows: int = column("rows", "Rows of the file.")
     created: int = column("created", "New patrons.")
     updated: int = column("updated", "Patrons of whom something other than the status changed.")

@@ -45,9 +45,9 @@ def open_csv(
         )
         return iter(found) if not changes and not header.secrets else _changed(found, header, changes)
 
-    warnings = (*([encoding.warning] if encoding.warning else []), *header.warnings)
+    notes = (*encoding.notes, *header.notes)
     fields = tuple(header.fields)
-    return Source(file_format, header.columns, fields, warnings, encoding.name, FileOptions(), rows)
+    return Source(file_format, header.columns, fields, notes, encoding.name, FileOptions(), rows)
 
 
 def _changed(rows: Rows[Row], header: Header, changes: list[Change]) -> Iterator[Row]:

@@ -15,10 +15,10 @@ from patrongraph.imports.formats.names import is_secret
 from patrongraph.imports.formats.rows import Row
 from patrongraph.imports.formats.source import FileOptions, Source
 from patrongraph.imports.formats.text import BLOCK_BYTES, Encoding, UnreadableFile, Utf8
-from patrongraph.imports.models import FileReason, ImportFormat
+from patrongraph.imports.models import FileReason, ImportFormat, ImportNoteCode
+from patrongraph.imports.notes import MOST_NAMED, Note, of_properties
 
 DEEPEST = 50
-MOST_NAMED = 30
 _SWITCHES = ("deactivateMissingUsers", "updateOnlyPresentFields")
 _AROUND = ("users", "totalRecords", *_SWITCHES, "sourceType")
 # Broken JSON, bytes that are no text, and numbers that nobody can hold.
@@ -37,8 +37,8 @@ def open_folio(file: BinaryIO, encoding: Encoding, mapping: Mapping[str, str], n
         for place, user in enumerate(users, 1):
             yield read_user(place, user, options.source_type)
 
-    warnings = (*([encoding.warning] if encoding.warning else []), *survey.warnings())
-    return Source(ImportFormat.FOLIO, tuple(FIELDS), tuple(FIELDS.values()), warnings, encoding.name, options, rows)
+    notes = (*encoding.notes, *survey.notes())
+    return Source(ImportFormat.FOLIO, tuple(FIELDS), tuple(FIELDS.values()), notes, encoding.name, options, rows)
 
 
 class _Stream:
@@ -152,17 +152,17 @@ class _Survey:
             source_type=str(self.around.get("sourceType") or ""),
         )
 
-    def warnings(self) -> list[str]:
+    def notes(self) -> list[Note]:
         """Return what is worth knowing about the file as a whole."""
         found = []
         total = self.around.get("totalRecords")
-        if total is not None and total != self.users:
-            found.append(f"totalRecords says {total}, but the file has {self.users} users.")
+        if isinstance(total, int) and total != self.users:
+            found.append(Note(ImportNoteCode.TOTAL_DIFFERS, number=total, rows=self.users))
         secrets = [path for path in self.passed_over if is_secret(path)]
         if secrets:
-            found.append(f"{_listed(secrets)} passed over: PINs and passwords are never imported.")
+            found.append(of_properties(ImportNoteCode.CREDENTIAL_PROPERTIES, list(map(_written, secrets))))
         if others := [path for path in self.passed_over if path not in secrets]:
-            found.append(f"{_listed(others)} passed over: not known.")
+            found.append(of_properties(ImportNoteCode.UNKNOWN_PROPERTIES, list(map(_written, others))))
         return found
 
 
@@ -196,6 +196,6 @@ def _tell_where(stream: _Stream, name: str) -> NoReturn:
     )
 
 
-def _listed(paths: list[str]) -> str:
-    more = " and more" if len(paths) > MOST_NAMED else ""
-    return ", ".join(json.dumps(path, ensure_ascii=False) for path in paths[:MOST_NAMED]) + more
+def _written(path: str) -> str:
+    """Return a name as JSON writes it between its quotes, so that it holds no character that cannot be stored."""
+    return json.dumps(path, ensure_ascii=False)[1:-1]

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from patrongraph.imports.formats.names import Dialect, is_secret, normal
 from patrongraph.imports.formats.rows import LONGEST_LINE, MOST_LINES_OF_A_ROW
 from patrongraph.imports.formats.text import Encoding, UnreadableFile, Utf8
-from patrongraph.imports.models import FileReason
+from patrongraph.imports.models import FileReason, ImportNoteCode
+from patrongraph.imports.notes import Note, of_columns, short
 
 DELIMITERS = (",", ";", "\t")
-MOST_NAMED = 30
 _SEP = re.compile(r"\ufeff?\"?sep=([^\w\s\"]|\t)\"?\s*", re.IGNORECASE)
 
 
@@ -32,7 +32,7 @@ class Header:
     fields: list[str | None] = field(default_factory=list)
     secrets: list[int] = field(default_factory=list)
     columns_of: dict[str, list[int]] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
 
 def read_header(stream: Utf8, encoding: Encoding, dialect: Dialect, mapping: Mapping[str, str], name: str) -> Header:
@@ -60,7 +60,7 @@ def read_header(stream: Utf8, encoding: Encoding, dialect: Dialect, mapping: Map
     header = Header(tuple(columns), delimiter, len("".join(lines[:body]).encode()), body + 1)
     _Meanings(header, dialect, name).find(mapping)
     if beginning.whole and not any(line.strip() for line in lines[body:]):
-        header.warnings.append("The file has no rows below its first line.")
+        header.notes.append(Note(ImportNoteCode.NO_ROWS))
     return header
 
 
@@ -139,7 +139,7 @@ class _Meanings:
         for meaning, places in self._meant.items():
             header.fields[places[0]] = meaning
         header.columns_of = self._meant
-        self._warn()
+        self._note()
 
     def _apply(self, mapping: Mapping[str, str]) -> None:
         for column, meaning in mapping.items():
@@ -149,7 +149,7 @@ class _Meanings:
                 continue
             if meaning not in self._dialect.fields:
                 raise UnreadableFile(
-                    f'The mapping of "{column}" names "{_short(meaning)}", which is no field; fields are'
+                    f'The mapping of "{column}" names "{short(meaning)}", which is no field; fields are'
                     f" {', '.join(self._dialect.fields)}.",
                     FileReason.MAPPING,
                     [column],
@@ -172,7 +172,7 @@ class _Meanings:
         places = places or [place for place, found in enumerate(columns) if normal(found) == normal(column)]
         if not places:
             # By what it means: the name is not the file's but was sent with it, and is not repeated.
-            which = f"gives for {_short(meaning)}" if meaning else "leaves out"
+            which = f"gives for {short(meaning)}" if meaning else "leaves out"
             raise UnreadableFile(
                 f"{self._name} has no column of the name that the mapping {which}; its first line has"
                 f" {_number(columns)}.",
@@ -200,8 +200,8 @@ class _Meanings:
         self._meant = {meaning: places for meaning, places in self._meant.items() if places}
 
     def _twice(self, column: str) -> UnreadableFile:
-        words = f'{self._name} has the column "{_short(column)}" twice; each may be there once.'
-        return UnreadableFile(words, FileReason.COLUMN_TWICE, [_short(column)])
+        words = f'{self._name} has the column "{short(column)}" twice; each may be there once.'
+        return UnreadableFile(words, FileReason.COLUMN_TWICE, [short(column)])
 
     def _check_needed(self) -> None:
         missing = [fields for fields in self._dialect.needed if not any(name in self._meant for name in fields)]
@@ -218,43 +218,25 @@ class _Meanings:
             ["/".join(each) for each in names],
         )
 
-    def _warn(self) -> None:
+    def _note(self) -> None:
         header, together = self._header, self._dialect.first_filled | set(self._dialect.parts)
         used: set[int] = set(self._left_out)
         for meaning, places in self._meant.items():
-            names = [header.columns[place] for place in places]
             if meaning in self._dialect.first_filled and len(places) > 1:
-                header.warnings.append(f"Of {_listed(names)} the first that is filled in becomes {meaning}.")
+                self._say(ImportNoteCode.FIRST_FILLED, places, meaning)
             elif meaning not in together and len(places) > 1:
-                header.warnings.append(
-                    f"{_listed(names[1:])} passed over, because {_listed(names[:1])} is already {meaning}."
-                )
+                self._say(ImportNoteCode.FIELD_HAS_COLUMN, places, meaning)
             used.update(places)
         header.secrets = [place for place, column in enumerate(header.columns) if is_secret(column)]
         if header.secrets:
-            names = [header.columns[place] for place in header.secrets]
-            header.warnings.append(
-                f"{_listed(names)} passed over: PINs and passwords are never imported, and nothing is"
-                " kept of rows that cannot be read."
-            )
-        unknown = [
-            column or f"column {place + 1}, which has no name"
-            for place, column in enumerate(header.columns)
-            if place not in used and place not in header.secrets
-        ]
-        if unknown:
-            header.warnings.append(f"{_listed(unknown)} passed over: not known. A mapping can say what they mean.")
+            self._say(ImportNoteCode.CREDENTIAL_COLUMNS, header.secrets)
+        used.update(header.secrets)
+        if unknown := [place for place in range(len(header.columns)) if place not in used]:
+            self._say(ImportNoteCode.UNKNOWN_COLUMNS, unknown)
+
+    def _say(self, code: ImportNoteCode, places: Sequence[int], meaning: str | None = None) -> None:
+        self._header.notes.append(of_columns(code, self._header.columns, places, meaning))
 
 
 def _number(columns: Sequence[str]) -> str:
     return "1 column" if len(columns) == 1 else f"{len(columns)} columns"
-
-
-def _listed(columns: Sequence[str]) -> str:
-    shown = [f'"{_short(column)}"' for column in columns[:MOST_NAMED]]
-    more = f" and {len(columns) - MOST_NAMED} more" if len(columns) > MOST_NAMED else ""
-    return ", ".join(shown) + more
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from patrongraph.imports.formats.rows import Row
 from patrongraph.imports.models import ImportFormat
+from patrongraph.imports.notes import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +26,22 @@ class FileOptions:
 class Source:
     """One file of patrons.
 
-    `columns` are called as in the file, `fields` what each means, None when it is passed over. `warnings` are
+    `columns` are called as in the file, `fields` what each means, None when it is passed over. `notes` are
     about the file as a whole. `encoding` is utf-8, utf-8-sig, latin-1 (read as Windows-1252) or utf-16.
     """
 
     format: ImportFormat
     columns: tuple[str, ...]
     fields: tuple[str | None, ...]
-    warnings: tuple[str, ...]
+    notes: tuple[Note, ...]
     encoding: str
     options: FileOptions
     read: Callable[[], Iterator[Row]]
+
+    @property
+    def warnings(self) -> list[str]:
+        """The notes as sentences, in the same order."""
+        return [str(note) for note in self.notes]
 
     def rows(self) -> Iterator[Row]:
         """Yield every row of the file once, in constant memory; what cannot be read is a row with `wrong`.

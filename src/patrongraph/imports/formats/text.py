@@ -8,10 +8,11 @@ places, and only the rows that hold them are lost.
 import codecs
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from patrongraph.imports.models import FileReason
+from patrongraph.imports.models import FileReason, ImportNoteCode
+from patrongraph.imports.notes import Note
 
 BLOCK_BYTES = 262_144
 _STRAYS = re.compile("[\udc80-\udcff]")
@@ -46,7 +47,7 @@ class Encoding:
     name: str
     codec: str
     bom: bytes = b""
-    warning: str = ""
+    notes: tuple[Note, ...] = ()
 
     @property
     def label(self) -> str:
@@ -88,17 +89,11 @@ def _unmarked(file: BinaryIO, utf8: Encoding) -> Encoding:
         return utf8
     if letters >= strays:
         return _damaged(utf8)
-    return Encoding(
-        "latin-1",
-        "latin-1",
-        warning="The file is not UTF-8 and was read as Latin-1 (Windows-1252); look at letters like å, ä and ö,"
-        " and save it as UTF-8 when they are wrong.",
-    )
+    return Encoding("latin-1", "latin-1", notes=(Note(ImportNoteCode.READ_AS_LATIN),))
 
 
 def _damaged(encoding: Encoding) -> Encoding:
-    warning = "The file is UTF-8, but not everywhere; the rows that hold other bytes are rejected."
-    return Encoding(encoding.name, encoding.codec, encoding.bom, warning)
+    return replace(encoding, notes=(Note(ImportNoteCode.DAMAGED_TEXT),))
 
 
 def _count(file: BinaryIO, offset: int) -> tuple[int, int]:
