@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import orjson
 
 _PACKAGE = Path(__file__).resolve().parent
+_DOOR = _PACKAGE / "db.py"
 
 # Loggers whose messages are ours, or fixed texts with ports and process ids. Of any other only the name is
 # written: their messages quote SQL, arguments and exceptions. The server's are fixed texts from INFO on; below, it
@@ -20,13 +21,16 @@ _FIELDS = ("request_id", "job_id", "actor", "library_id", "status", "code", "err
 
 
 def location(error: BaseException) -> str:
-    """Return where an exception came from: the innermost line of this package, else the innermost of all."""
-    frames = traceback.extract_tb(error.__traceback__)
-    for frame in reversed(frames):
-        path = Path(frame.filename)
-        if path.is_relative_to(_PACKAGE):
-            return f"{path.relative_to(_PACKAGE.parent)}:{frame.lineno} {frame.name}"
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno} {frames[-1].name}" if frames else ""
+    """Return where an exception came from: the innermost line of this package, else the innermost of all.
+
+    Every statement goes through the door to the database, so it is told only when nothing else of ours called it.
+    """
+    frames = traceback.extract_tb(error.__traceback__)[::-1]
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    callers = [frame for frame in ours if Path(frame.filename) != _DOOR]
+    for frame in (callers or ours)[:1]:
+        return f"{Path(frame.filename).relative_to(_PACKAGE.parent)}:{frame.lineno} {frame.name}"
+    return f"{Path(frames[0].filename).name}:{frames[0].lineno} {frames[0].name}" if frames else ""
 
 
 def fault(logger: logging.Logger, error: BaseException, **ids: object) -> None:

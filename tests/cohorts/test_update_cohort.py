@@ -126,4 +126,4 @@ async def test_what_is_not_there_or_taken(api: Api, school: School, other_school
 async def test_null_is_no_value_for_what_a_cohort_must_have(api: Api, school: School, token: str, name: str) -> None:
     no = await refused(api, token, school.cohorts["Y8"], **{name: None})
     assert (no["code"], no["field"], why(no)) == ("INVALID_INPUT", f"input.{name}", [("REQUIRED", None)])
-    assert no["message"] == f"A cohort cannot be without {name}; leave it out to keep it as it is."
+    assert no["message"] == "This cannot be null; leave it out to keep it as it is."

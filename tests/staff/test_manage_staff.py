@@ -111,6 +111,14 @@ async def test_a_role_changes_what_its_holders_may_do(api: Api, town: Town, boss
     )  # fmt: skip
 
 
+async def test_null_is_no_value_for_what_an_account_or_a_role_must_have(api: Api, boss: str) -> None:
+    said = "This cannot be null; leave it out to keep it as it is."
+    for name, fields in (("updateStaffUser", ("displayName", "roleIds")), ("updateRole", ("name", "permissions"))):
+        for field in fields:
+            given = {"id": "staff_1" if name == "updateStaffUser" else "role_1", field: None}
+            assert await refused(api, boss, name, "REQUIRED", **given) == (f"input.{field}", said)
+
+
 async def test_nobody_gives_or_takes_what_they_do_not_have(api: Api, town: Town, deputy: str) -> None:
     chief = await actions.create_staff(town.system, "chief", PASSWORD, permissions=ALL_PERMISSIONS)
     purger = await actions.create_role(town.system, "Purger", [P.PATRONS_PURGE])

@@ -15,11 +15,11 @@ from patrongraph.cohorts.types import (
     UpdateCohortInput,
     UpdateCohortResult,
 )
+from patrongraph.graph.changes import changes
 from patrongraph.graph.declare import mutation
 from patrongraph.graph.engine import Operation
 from patrongraph.graph.ids import decode_id, encode_id
 from patrongraph.permissions import Permission
-from patrongraph.problems import InputReason, invalid
 
 
 def _cohort_key(text: str | None) -> int | None:
@@ -28,15 +28,10 @@ def _cohort_key(text: str | None) -> int | None:
 
 def _changes(input: UpdateCohortInput) -> dict[str, Any]:
     """Return what was given, by the names that the action knows. Raises Refused for a null that takes away too much."""
-    given = {name: getattr(input, name) for name in ("code", "name", "next_cohort_id", "graduated")}
-    changes = {name: each.value for name, each in given.items() if each is not None}
-    for name in ("code", "name", "graduated"):
-        if name in changes and changes[name] is None:
-            message = f"A cohort cannot be without {name}; leave it out to keep it as it is."
-            raise invalid(f"input.{name}", message, InputReason.REQUIRED)
-    if "next_cohort_id" in changes:
-        changes["next_id"] = _cohort_key(changes.pop("next_cohort_id"))
-    return changes
+    found = changes(input, "code", "name", "next_cohort_id", "graduated", nullable={"next_cohort_id"})
+    if "next_cohort_id" in found:
+        found["next_id"] = _cohort_key(found.pop("next_cohort_id"))
+    return found
 
 
 @strawberry.type

@@ -2,12 +2,13 @@
 
 import datetime as dt
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from patrongraph.context import Actor, ActorKind
 from patrongraph.graph.arguments import Where
+from patrongraph.graph.changes import changes
 from patrongraph.graph.connections import Connection
 from patrongraph.graph.declare import BY_ID, Pages, RootRow, RootRows, compiled, declared, mutation
 from patrongraph.graph.engine import Operation
@@ -191,12 +192,10 @@ class StaffManagementMutation:
 
     @mutation("Change a staff account's name or roles.", permission=_MANAGE)
     async def update_staff_user(self, info: strawberry.Info[Operation], input: UpdateStaffUserInput) -> StaffUserResult:
-        staff_id, changes = decode_id("staff", input.id), dict[str, Any]()
-        if input.display_name is not None:
-            changes["display_name"] = input.display_name.value
-        if input.role_ids is not None:
-            changes["role_ids"] = _role_keys(input.role_ids.value)
-        changed = await management.update_staff(info.context.actor, staff_id, changes)
+        staff_id, given = decode_id("staff", input.id), changes(input, "display_name", "role_ids")
+        if "role_ids" in given:
+            given["role_ids"] = _role_keys(given["role_ids"])
+        changed = await management.update_staff(info.context.actor, staff_id, given)
         return StaffUserSuccess(staff_id=staff_id, changed=changed)
 
     @mutation("Let a staff account sign in, or keep it from that and end its sessions.", permission=_MANAGE)
@@ -220,12 +219,8 @@ class StaffManagementMutation:
 
     @mutation("Change a role's name or what it allows.", permission=_MANAGE)
     async def update_role(self, info: strawberry.Info[Operation], input: UpdateRoleInput) -> RoleResult:
-        role_id, changes = decode_id("role", input.id), dict[str, Any]()
-        if input.name is not None:
-            changes["name"] = input.name.value
-        if input.permissions is not None:
-            changes["permissions"] = input.permissions.value
-        changed = await management.update_role(info.context.actor, role_id, changes)
+        role_id = decode_id("role", input.id)
+        changed = await management.update_role(info.context.actor, role_id, changes(input, "name", "permissions"))
         return RoleSuccess(role_id=role_id, changed=changed)
 
     @mutation("Make an API token; the answer is the only one that shows it.", permission=_MANAGE)

@@ -209,8 +209,10 @@ class UpdateStaffUserInput:
     """Input of updateStaffUser."""
 
     id: strawberry.ID = strawberry.field(description="Id of the account.")
-    display_name: strawberry.Maybe[str] = strawberry.field(description="Name that colleagues see.")
-    role_ids: strawberry.Maybe[list[strawberry.ID]] = strawberry.field(description=_ROLES)
+    display_name: strawberry.Maybe[str | None] = strawberry.field(
+        description="Name that colleagues see. Null is refused."
+    )
+    role_ids: strawberry.Maybe[list[strawberry.ID] | None] = strawberry.field(description=f"{_ROLES} Null is refused.")
 
 
 @strawberry.input(description="Whether a staff account may sign in.")
@@ -242,8 +244,10 @@ class UpdateRoleInput:
     """Input of updateRole. Whoever has the role may do what it allows at once."""
 
     id: strawberry.ID = strawberry.field(description="Id of the role.")
-    name: strawberry.Maybe[str] = strawberry.field(description="Name, unique in the library.")
-    permissions: strawberry.Maybe[list[Permission]] = strawberry.field(description=_ALLOWED)
+    name: strawberry.Maybe[str | None] = strawberry.field(description="Name, unique in the library. Null is refused.")
+    permissions: strawberry.Maybe[list[Permission] | None] = strawberry.field(
+        description=f"{_ALLOWED} Null is refused."
+    )
 
 
 @strawberry.input(description="A new API token.")
