@@ -102,12 +102,10 @@ const abstract = Object.fromEntries(
   types.filter(isAbstractType).map((type) => [type.name, schemaAst.getPossibleTypes(type).map((one) => one.name)]),
 );
 const objects = types.filter(isObjectType);
-const unkeyed = objects.filter((type) => !type.getFields().id).map((type) => type.name);
 write(
   `${out}shape.ts`,
   `export const abstract: Record<string, string[]> = ${JSON.stringify(abstract)};\n` +
-    `export const objects: string[] = ${JSON.stringify(objects.map((type) => type.name))};\n` +
-    `export const unkeyed: string[] = ${JSON.stringify(unkeyed)};\n`,
+    `export const objects: string[] = ${JSON.stringify(objects.map((type) => type.name))};\n`,
 );
 
 // The texts exactly as the client sends them, by their sha256.
