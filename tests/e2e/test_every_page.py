@@ -106,10 +106,12 @@ async def walk(context: BrowserContext, language: str, places: dict[str, str]) -
     said: list[str] = []
     listen(page, said)
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    looks = ALL if "FULL" in os.environ else CROSSWISE[language]
     for address in ADDRESSES:
+        await wear(page, *looks[0])
         await page.goto(f"/console{address.path.format_map(places)}")
         await page.wait_for_function(SETTLED)
-        for scheme, size in ALL if "FULL" in os.environ else CROSSWISE[language]:
+        for scheme, size in looks:
             look = f"{address.name}-{language}-{scheme}-{size['width']}"
             wrong += [(look, each) for each in await look_at(page, scheme, size, look)]
             if "DOCS" in os.environ and address.in_docs and (language, scheme, size) == ("en", "light", WIDE):
@@ -119,9 +121,13 @@ async def walk(context: BrowserContext, language: str, places: dict[str, str]) -
     return wrong
 
 
-async def look_at(page: Page, scheme: Any, size: Any, look: str) -> list[Any]:
+async def wear(page: Page, scheme: Any, size: Any) -> None:
     await page.emulate_media(color_scheme=scheme)
     await page.set_viewport_size(size)
+
+
+async def look_at(page: Page, scheme: Any, size: Any, look: str) -> list[Any]:
+    await wear(page, scheme, size)
     await page.evaluate(DRAWN)
     await page.screenshot(path=SCREENSHOTS / f"{look}.png")
     beyond = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from tests.clients import beside_cost
 from tests.transport import uploads
+from tests.transport.conftest import left_to_end
 from tests.transport.peer import People, until
 from tests.transport.uploads import (
     BOUNDARY,
@@ -43,8 +44,8 @@ MAX_UPLOAD = 3 << 20
 
 
 @pytest_asyncio.fixture
-async def peer(settings):
-    async with taking_files(max_upload_bytes=MAX_UPLOAD) as running:
+async def peer(settings, ending):
+    async with left_to_end(taking_files(max_upload_bytes=MAX_UPLOAD), ending) as running:
         yield running
 
 
