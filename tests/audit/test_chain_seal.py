@@ -24,6 +24,16 @@ SELECT $1, 'SYSTEM', 'a.b', '{}' FROM generate_series(1, $2::int)
 """
 
 
+async def calm(database: ModuleType) -> None:
+    """Wait until every transaction that has begun has ended, also those of tests that run beside this one."""
+    begun = await database.value("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+
+    async def ended() -> bool:
+        return bool(await database.value("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1", begun))
+
+    await wait_until(ended)
+
+
 async def order(database: ModuleType, town: Town) -> list[int]:
     """The events in the order of the chain, whose numbers have no gap."""
     found = await seals(database, town.id)
@@ -94,6 +104,7 @@ async def test_an_event_that_is_committed_late_is_sealed_then(
     newest = await note(town)
     for _ in range(3):
         await sealer.seal()
+        await calm(database)
     assert sealer.settled == newest
     assert told(await verified("NORTH", minutes=0)) == []
 
@@ -107,6 +118,7 @@ async def test_an_id_that_memory_overlooked_is_found_by_the_full_look(
     for _ in range(3):
         await note(town)
         await sealer.seal()
+        await calm(database)
     assert sealer.settled > taken
     await tamper(
         settings,
@@ -124,6 +136,7 @@ async def test_a_restored_older_database_is_looked_at_from_the_beginning(
     for _ in range(4):
         await note(town)
         await sealer.seal()
+        await calm(database)
     assert sealer.settled > 1
     await tamper(
         settings, "DELETE FROM audit_event", "DELETE FROM audit_seal", "ALTER SEQUENCE audit_event_id_seq RESTART"
