@@ -26,8 +26,9 @@ from patrongraph.graph.declare import (
     one,
 )
 from patrongraph.libraries.types import LibrarySummary
-from patrongraph.patrons.models import AddressKind
-from patrongraph.patrons.queries import BlockReasonCode, block_reasons_sql
+from patrongraph.patrons.problems import AddressKind
+from patrongraph.patrons.queries import block_reasons_sql
+from patrongraph.patrons.types import BlockReasonCode
 
 _BRANCH = "(SELECT b.id, b.code, b.name FROM branch b WHERE b.library_id = {library})"
 

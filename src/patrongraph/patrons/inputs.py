@@ -7,7 +7,7 @@ import strawberry
 
 from patrongraph.graph.ids import BadArgument, decode_id
 from patrongraph.patrons.edit import Section
-from patrongraph.patrons.models import AddressKind
+from patrongraph.patrons.problems import AddressKind
 from patrongraph.patrons.rules import PIN_LONGEST, PIN_SHORTEST, PostalAddress
 
 _KEY = "A text of your choice; the same request sent again with it changes nothing more."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from patrongraph.graph.declare import read_back
+from patrongraph.patrons.models import AddressKind as AddressKind
 from patrongraph.patrons.models import ObstacleCode as ObstacleCode
 from patrongraph.patrons.models import PatronStatus as PatronStatus
 from patrongraph.problems import InvalidField, NotFound, Problem, ProblemCode, Refused, invalid_fields, not_found
@@ -14,8 +15,9 @@ from patrongraph.problems import InvalidField, NotFound, Problem, ProblemCode, R
 if TYPE_CHECKING:
     from patrongraph.patrons.types import Patron
 
-# Here the two become enumerations of GraphQL: whoever declares a type with one of them imports it from here.
+# Here the three become enumerations of GraphQL: whoever declares a type with one of them imports it from here.
 strawberry.enum(PatronStatus, description="Whether an account is in use. Blocked and expired are worked out.")
+strawberry.enum(AddressKind, description="What an address is for.")
 strawberry.enum(ObstacleCode, description="Why a patron cannot be erased now.")
 
 MOST_AT_ONCE = 200

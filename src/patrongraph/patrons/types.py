@@ -37,16 +37,15 @@ from patrongraph.graph.declare import (
     one,
 )
 from patrongraph.libraries.types import Branch, LibrarySummary
-from patrongraph.patrons.models import AddressKind
-from patrongraph.patrons.problems import ObstacleCode, PatronStatus
+from patrongraph.patrons.problems import AddressKind, ObstacleCode, PatronStatus
 from patrongraph.patrons.queries import (
     ACTIVE_BLOCK,
     BLOCK_LEVEL,
-    BlockReasonCode,
     ErasureAction,
     block_reasons_sql,
     obstacles_sql,
 )
+from patrongraph.patrons.queries import BlockReasonCode as BlockReasonCode
 from patrongraph.permissions import Permission
 from patrongraph.staff.types import StaffUser
 
@@ -55,8 +54,7 @@ if TYPE_CHECKING:
 
 LazyGroup = Annotated["PatronGroup", strawberry.lazy("patrongraph.groups.types")]
 
-# PatronStatus and ObstacleCode are made GraphQL enumerations in patrons.problems, which lies lower.
-strawberry.enum(AddressKind, description="What an address is for.")
+# AddressKind, PatronStatus and ObstacleCode are made GraphQL enumerations in patrons.problems, which lies lower.
 strawberry.enum(ErasureAction, description="The two ways to erase a patron.")
 strawberry.enum(BlockReasonCode, description="Why a patron is refused service.")
 
