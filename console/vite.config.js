@@ -20,7 +20,9 @@ const oneCatalog = {
     const messages = {};
     for (const file of globSync(`src/*/locales/${language}.po`, { cwd: import.meta.dirname }).sort()) {
       const { code } = await this.load({ id: join(import.meta.dirname, file) });
-      Object.assign(messages, JSON.parse(JSON.parse(/JSON\.parse\((".*")\)/s.exec(code)[1])));
+      const packed = /JSON\.parse\((".*")\)/s.exec(code);
+      if (!packed) throw new Error(`${file} is compiled otherwise than is expected here: JSON.parse("…") is.`);
+      Object.assign(messages, JSON.parse(JSON.parse(packed[1])));
     }
     return `export const messages = JSON.parse(${JSON.stringify(JSON.stringify(messages))});`;
   },

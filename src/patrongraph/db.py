@@ -37,6 +37,7 @@ class PooledConnection(asyncpg.Connection):
     After a statement that did not come to its end it costs one. asyncpg has a statement parsed first and executed
     then, and ends only with the second step what the server began with the first: a caller who is cancelled, or
     whose arguments do not fit, between the two would leave an open transaction that locks the tables of the statement.
+    So statements go through fetch() and fetchval(), which keep account of it.
     """
 
     _unfinished = False
